@@ -1,0 +1,81 @@
+package projection
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"graphy/eventstore"
+)
+
+// Kind says what an entity is.
+type Kind string
+
+// The kinds of entities. The viewport is one entity, its id is ViewportID.
+const (
+	Node     Kind = "node"
+	Edge     Kind = "edge"
+	Viewport Kind = "viewport"
+
+	ViewportID = "viewport"
+)
+
+// Op says how a change writes its entity.
+type Op string
+
+// The ops of a change; see Change for what each carries.
+const (
+	Put    Op = "put"
+	Patch  Op = "patch"
+	Delete Op = "delete"
+)
+
+// Change is one resolved write of one entity. All values are canonical JSON. It carries what was there before, so it
+// is its own inverse.
+type Change struct {
+	Op   Op
+	Kind Kind
+	ID   string
+
+	Value jsontext.Value // Put: the whole entity
+	Set   jsontext.Value // Patch: new values of top-level properties, null removes one; only what differs
+	Was   jsontext.Value // Put: the whole old value, nil if there was none; Patch: the old values, null for absent; Delete: the whole old value
+}
+
+// OperationRecord is what an event remembers of one operation of the batch that it settles.
+type OperationRecord struct {
+	OperationID string // "" if the operation had none of its own
+	Type        string
+	Request     string // fingerprint of type and payload
+	Kind        Kind   // with ID: the entity the operation is about
+	ID          string
+	Changes     int // how many of the event's changes are its own; they stand in the order of the operations
+}
+
+// Event is a fact of a graph's history: a command that was accepted, with the changes it made. Its JSON form is the
+// one of API.md, without hash.
+type Event struct {
+	Version     eventstore.Version
+	CommandType string
+	OperationID string
+	UserID      string
+	ClientID    string
+	Timestamp   int64 // Unix ms, the server's clock
+	WrittenAt   int64 // Unix ms, the write time that conflicts compare; equal to Timestamp unless the client was earlier
+	GestureID   string
+	Request     string // fingerprint of the command's type and payload
+	Operations  []OperationRecord
+	Conflict    jsontext.Value // nil if nothing conflicted
+	Changes     []Change
+	Checksum    string // of the state the event leads to
+}
+
+// OperationIDs returns the ids of all operations that the event settles, its own first.
+func (e *Event) OperationIDs() []string {
+	ids := make([]string, 1, 1+len(e.Operations))
+	ids[0] = e.OperationID
+	for _, operation := range e.Operations {
+		if operation.OperationID != "" {
+			ids = append(ids, operation.OperationID)
+		}
+	}
+	return ids
+}

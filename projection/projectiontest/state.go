@@ -1,0 +1,95 @@
+package projectiontest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/cespare/xxhash/v2"
+
+	"graphy/eventstore"
+	"graphy/projection"
+)
+
+// Checksum computes a graph's checksum from the definition in the contract with clients.
+func Checksum(graph *projection.Graph) string {
+	var sum uint64
+	for _, kind := range []projection.Kind{projection.Node, projection.Edge, projection.Viewport} {
+		for id, value := range graph.All(kind) {
+			if kind == projection.Viewport && string(value) == projection.DefaultViewport {
+				continue
+			}
+			canonical, err := projection.Canonical(value)
+			if err != nil {
+				panic(err)
+			}
+			sum += xxhash.Sum64String(string(kind) + "\n" + id + "\n" + string(canonical))
+		}
+	}
+	return fmt.Sprintf("%016x", sum)
+}
+
+// Fold returns what the whole log of a graph folds to.
+func Fold(t testing.TB, log eventstore.Log, graph string) *projection.Graph {
+	t.Helper()
+	folded := projection.NewGraph(graph)
+	for {
+		events, err := log.Read(context.Background(), graph, folded.Position.Version, 500)
+		if err == nil {
+			err = eventstore.VerifyChain(graph, folded.Position, events)
+		}
+		if err == nil {
+			err = folded.Fold(events...)
+		}
+		if err != nil {
+			t.Fatalf("fold of %q: %v", graph, err)
+		}
+		if len(events) == 0 {
+			return folded
+		}
+	}
+}
+
+// Same checks that everything the read models say of a graph is what want says: the state byte for byte, each entity,
+// the edges at each node, checksum, checkpoint and counts.
+func Same(t testing.TB, models projection.ReadModels, want *projection.Graph) {
+	t.Helper()
+	ctx := context.Background()
+	got, err := models.Load(ctx, want.ID)
+	if err != nil {
+		t.Errorf("load %q: %v", want.ID, err)
+		return
+	}
+	if a, b := string(got.AppendState(nil)), string(want.AppendState(nil)); a != b {
+		t.Errorf("graph %q:\n got %s\nwant %s", want.ID, a, b)
+	}
+	checkpoint, err := models.Checkpoint(ctx, want.ID)
+	checkpoint.Stalled = ""
+	wantCheckpoint := projection.Checkpoint{Position: want.Position, Checksum: want.Checksum, LastModified: want.LastModified,
+		LastOperationID: want.LastOperationID, Nodes: want.Len(projection.Node), Edges: want.Len(projection.Edge)}
+	if err != nil || checkpoint != wantCheckpoint {
+		t.Errorf("checkpoint of %q: got %+v, %v, want %+v", want.ID, checkpoint, err, wantCheckpoint)
+	}
+	for _, kind := range []projection.Kind{projection.Node, projection.Edge} {
+		values, err := models.Entities(ctx, want.ID, kind)
+		if err != nil || len(values) != want.Len(kind) {
+			t.Errorf("%ss of %q: got %d, %v, want %d", kind, want.ID, len(values), err, want.Len(kind))
+		}
+	}
+	for id := range want.All(projection.Node) {
+		var ids []string
+		edges, found, err := models.Incident(ctx, want.ID, id)
+		for _, edge := range edges {
+			ids = append(ids, projection.Text(projection.Member(edge, "id")))
+		}
+		if wantIDs := want.Incident(id); err != nil || !found || !slices.Equal(ids, wantIDs) {
+			t.Errorf("edges at %q of %q: got %v, %v, %v, want %v", id, want.ID, ids, found, err, wantIDs)
+		}
+	}
+	stats, err := models.Stats(ctx, want.ID)
+	if err != nil || stats.Events != int64(want.Position.Version) || stats.Completed != Completed(want) {
+		t.Errorf("stats of %q: got %d events, %d completed, %v, want %d and %d", want.ID, stats.Events, stats.Completed, err,
+			want.Position.Version, Completed(want))
+	}
+}

@@ -1,0 +1,47 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"graphy/projection"
+)
+
+// Delete implements projection.ReadModels. Projectors that still write are outrun: delete the log first, and they
+// have nothing left to write.
+func (m *Models) Delete(ctx context.Context, graph string) error {
+	for {
+		err := m.delete(ctx, graph)
+		if !errors.Is(err, projection.ErrStale) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("delete of %q: %w", graph, ctx.Err())
+		}
+	}
+}
+
+func (m *Models) delete(ctx context.Context, graph string) error {
+	checkpoint, err := m.Checkpoint(ctx, graph)
+	if err != nil {
+		return err
+	}
+	incident, err := m.incidentKeys(ctx, graph, checkpoint.Position)
+	if err != nil {
+		return err
+	}
+	keys := append([]string{m.keys.State(graph), m.keys.Nodes(graph), m.keys.Edges(graph), m.keys.Viewport(graph),
+		m.keys.Conflicts(graph), m.keys.Versions(graph), m.keys.Stats(graph)}, incident...)
+	ctx, cancel := m.deadline(ctx)
+	defer cancel()
+	args := []string{version(checkpoint.Version), string(checkpoint.Hash)}
+	answer, err := deleteScript.Exec(ctx, m.client, keys, args).AsInt64()
+	if err != nil {
+		return failed(err, "delete", graph)
+	}
+	if answer == 0 {
+		return fmt.Errorf("delete of %q: %w", graph, projection.ErrStale)
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+// Package redis keeps the read models in Redis: for each graph a hash of nodes, of edges, of the viewport, of stats,
+// a set of edge ids for each node, and the state hash with the checkpoint they all belong to.
+//
+// A commit is one script: it writes everything and moves the checkpoint, or, if the checkpoint is not where the fold
+// started or the log does not hold the event it leads to, nothing (I3, I5). Reads of more than one key are scripts
+// too. All keys of a graph share a slot, and scripts touch no key but those they are given, so all of it works in a
+// cluster.
+//
+// Nothing is retried in here: every call may simply be made again, a commit that was carried out succeeds again.
+// Models is safe for concurrent use. Folding, and what to do about failures, is left to projection.Projector.
+package redis
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"graphy/eventstore/redis"
+	"graphy/projection"
+)
+
+// Options configure Models. The zero value is ready to use.
+type Options struct {
+	Timeout time.Duration // of any single call; default 5s
+}
+
+// Models are the read models in Redis.
+type Models struct {
+	client rueidis.Client
+	keys   redis.Keys
+	opts   Options
+}
+
+var _ projection.ReadModels = (*Models)(nil)
+
+// New returns the read models under keys. The client stays the caller's to close.
+func New(client rueidis.Client, keys redis.Keys, opts Options) *Models {
+	opts.Timeout = cmp.Or(opts.Timeout, 5*time.Second)
+	return &Models{client: client, keys: keys, opts: opts}
+}
+
+func (m *Models) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, m.opts.Timeout)
+}
+
+//go:embed lua/load.lua
+var loadSource string
+
+//go:embed lua/incident.lua
+var incidentSource string
+
+//go:embed lua/commit.lua
+var commitSource string
+
+//go:embed lua/stall.lua
+var stallSource string
+
+//go:embed lua/deadletter.lua
+var deadLetterSource string
+
+//go:embed lua/delete.lua
+var deleteSource string
+
+var (
+	loadScript       = rueidis.NewLuaScriptReadOnly(loadSource)
+	incidentScript   = rueidis.NewLuaScriptReadOnly(incidentSource)
+	commitScript     = rueidis.NewLuaScript(commitSource)
+	stallScript      = rueidis.NewLuaScript(stallSource)
+	deadLetterScript = rueidis.NewLuaScript(deadLetterSource)
+	deleteScript     = rueidis.NewLuaScript(deleteSource)
+)
