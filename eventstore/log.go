@@ -2,7 +2,7 @@
 // everything else is derived.
 //
 // A stream has versions 1, 2, 3 … without a hole (invariant I2) and its events form a hash chain. Appends are
-// atomic and conditional on the version they expect, so any number of processes may append to one stream without
+// atomic and conditional on the position they expect, so any number of processes may append to one stream without
 // losing an update. Beside each stream stands the index of operations (operation id → version), written in the
 // same step as the events, so an operation is in the log at most once (I1).
 //
@@ -19,12 +19,12 @@ import (
 
 // Log is an append-only record of events with one total order per stream.
 type Log interface {
-	// Append writes events (at least one, oldest first, versions expected+1 and on, hashes chained) if the stream is
-	// at version expected and none of their Operations is in the index; all or none. Identical events appended
-	// again are Applied. It retries by itself what certainly was not applied or is safe to send again, until ctx is
-	// done; its errors are ErrUnavailable, ErrUnknown, or ErrBroken where the stream cannot be written to because it is
-	// not what was appended.
-	Append(ctx context.Context, stream string, expected Version, events []Event) (AppendResult, error)
+	// Append writes events (at least one, oldest first, that chain to expected) if the stream stands at expected,
+	// version and hash, and none of their Operations is in the index; all or none. So nothing is ever appended onto
+	// another history that has come to the same version. Identical events appended again are Applied. It retries by
+	// itself what certainly was not applied or is safe to send again, until ctx is done; its errors are ErrUnavailable,
+	// ErrUnknown, or ErrBroken where the stream cannot be written to because it is not what was appended.
+	Append(ctx context.Context, stream string, expected Position, events []Event) (AppendResult, error)
 
 	// Read returns up to limit events after version after, oldest first; none at or above the head.
 	Read(ctx context.Context, stream string, after Version, limit int) ([]Event, error)
@@ -79,7 +79,8 @@ type Outcome int
 const (
 	// Applied: the events are in the stream, now or since an earlier identical call.
 	Applied Outcome = iota
-	// Conflict: the stream is not at the expected version; nothing was written.
+	// Conflict: the stream does not stand at the expected position; nothing was written. Head may be above the expected
+	// version, below it, or equal to it with another hash: then it is another history.
 	Conflict
 	// Duplicate: an operation was done before; nothing was written.
 	Duplicate

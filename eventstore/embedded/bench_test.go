@@ -47,7 +47,7 @@ func appendConcurrently(b *testing.B, s *Store, writers int) {
 			stream := fmt.Sprintf("g%d", i)
 			for next.Add(1) <= int64(b.N) {
 				events := chain(head, stream, 1)
-				if _, err := s.Append(b.Context(), stream, head.Version, events); err != nil {
+				if _, err := s.Append(b.Context(), stream, head, events); err != nil {
 					done <- err
 					return
 				}
@@ -63,17 +63,39 @@ func appendConcurrently(b *testing.B, s *Store, writers int) {
 	}
 }
 
+// BenchmarkAppendEnd appends single events to streams of different length.
+func BenchmarkAppendEnd(b *testing.B) {
+	for _, length := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("length=%d", length), func(b *testing.B) {
+			s := open(b, Options{Dir: b.TempDir()})
+			head := growTo(b, s, length)
+			b.ReportAllocs()
+			for b.Loop() {
+				events := chain(head, "g", 1)
+				appendAll(b, s, "g", head, events)
+				head = events[0].Position()
+			}
+		})
+	}
+}
+
+// growTo brings the empty stream g to length, a multiple of 1000.
+func growTo(b *testing.B, s *Store, length int) (head eventstore.Position) {
+	b.Helper()
+	for head.Version < eventstore.Version(length) {
+		events := chain(head, "g", 1000)
+		appendAll(b, s, "g", head, events)
+		head = events[len(events)-1].Position()
+	}
+	return head
+}
+
 // BenchmarkReadEnd reads the newest 100 events of streams of different length.
 func BenchmarkReadEnd(b *testing.B) {
 	for _, length := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("length=%d", length), func(b *testing.B) {
 			s := open(b, Options{})
-			events := chain(eventstore.Position{}, "g", length)
-			for len(events) > 0 {
-				n := min(len(events), 1000)
-				appendAll(b, s, "g", events[0].Version-1, events[:n])
-				events = events[n:]
-			}
+			growTo(b, s, length)
 			b.ReportAllocs()
 			for b.Loop() {
 				if page, err := s.Read(b.Context(), "g", eventstore.Version(length-100), 100); err != nil || len(page) != 100 {

@@ -21,7 +21,7 @@ func TestDeletedGraphsAreCompactedAway(t *testing.T) {
 	s := open(t, opts)
 	for i := range 40 {
 		stream := fmt.Sprintf("g%d", i)
-		appendAll(t, s, stream, 0, padded(eventstore.Position{}, 50<<10))
+		appendAll(t, s, stream, eventstore.Position{}, padded(eventstore.Position{}, 50<<10))
 		if i%4 != 0 {
 			if err := s.Delete(t.Context(), stream); err != nil {
 				t.Fatal(err)
@@ -56,7 +56,7 @@ func TestDeletedGraphsAreCompactedAway(t *testing.T) {
 func TestCompactionWithoutRoomGoesOn(t *testing.T) {
 	opts := Options{Dir: t.TempDir()}
 	s := open(t, opts)
-	appendAll(t, s, "gone", 0, padded(eventstore.Position{}, 2<<20))
+	appendAll(t, s, "gone", eventstore.Position{}, padded(eventstore.Position{}, 2<<20))
 	grow(t, s, "kept", 2)
 	if err := s.Delete(t.Context(), "gone"); err != nil {
 		t.Fatal(err)

@@ -66,15 +66,16 @@ func grow(t testing.TB, s *Store, stream string, n int) {
 		t.Fatalf("Head(%q): %v", stream, err)
 	}
 	for _, event := range chain(head, stream, n) {
-		appendAll(t, s, stream, event.Version-1, []eventstore.Event{event})
+		appendAll(t, s, stream, head, []eventstore.Event{event})
+		head = event.Position()
 	}
 }
 
-func appendAll(t testing.TB, s *Store, stream string, expected eventstore.Version, events []eventstore.Event) {
+func appendAll(t testing.TB, s *Store, stream string, expected eventstore.Position, events []eventstore.Event) {
 	t.Helper()
 	result, err := s.Append(t.Context(), stream, expected, events)
 	if err != nil || result.Outcome != eventstore.Applied {
-		t.Fatalf("Append(%q, %d): got %+v, %v, want Applied", stream, expected, result, err)
+		t.Fatalf("Append(%q, %v): got %+v, %v, want Applied", stream, expected, result, err)
 	}
 }
 

@@ -36,7 +36,7 @@ func appendForEver(s *Store, stream string) {
 	for err == nil {
 		events := chain(head, stream, 1+rand.IntN(3))
 		var result eventstore.AppendResult
-		if result, err = s.Append(ctx, stream, head.Version, events); err == nil && result.Outcome != eventstore.Applied {
+		if result, err = s.Append(ctx, stream, head, events); err == nil && result.Outcome != eventstore.Applied {
 			err = fmt.Errorf("%q: %+v", stream, result)
 		}
 		head = events[len(events)-1].Position()

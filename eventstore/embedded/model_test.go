@@ -58,20 +58,19 @@ func drawStream(t *rapid.T) string {
 }
 
 // drawEvents returns a stream, where it is, and events that follow.
-func (m *model) drawEvents(t *rapid.T) (stream string, head eventstore.Version, events []eventstore.Event) {
+func (m *model) drawEvents(t *rapid.T) (stream string, head eventstore.Position, events []eventstore.Event) {
 	stream = drawStream(t)
-	var from eventstore.Position
 	if held := m.streams[stream]; len(held) > 0 {
-		from = held[len(held)-1].Position()
+		head = held[len(held)-1].Position()
 	}
-	return stream, from.Version, chain(from, stream, rapid.IntRange(1, 5).Draw(t, "events"))
+	return stream, head, chain(head, stream, rapid.IntRange(1, 5).Draw(t, "events"))
 }
 
 func (m *model) append(t *rapid.T) {
 	stream, head, events := m.drawEvents(t)
 	result, err := m.store.Append(m.Context(), stream, head, events)
 	if err != nil || result.Outcome != eventstore.Applied {
-		t.Fatalf("Append(%q, %d): %+v, %v", stream, head, result, err)
+		t.Fatalf("Append(%q, %v): %+v, %v", stream, head, result, err)
 	}
 	m.streams[stream] = append(m.streams[stream], events...)
 }
@@ -83,7 +82,11 @@ func (m *model) repeat(t *rapid.T) {
 		t.Skip("nothing to repeat")
 	}
 	from := rapid.IntRange(0, len(held)-1).Draw(t, "from")
-	result, err := m.store.Append(m.Context(), stream, eventstore.Version(from), held[from:])
+	expected := eventstore.Position{}
+	if from > 0 {
+		expected = held[from-1].Position()
+	}
+	result, err := m.store.Append(m.Context(), stream, expected, held[from:])
 	if err != nil || result.Outcome != eventstore.Applied || result.Head != eventstore.Version(len(held)) {
 		t.Fatalf("Append(%q, %d) again: %+v, %v", stream, from, result, err)
 	}

@@ -20,7 +20,7 @@ func TestReopenedStoreHoldsEverything(t *testing.T) {
 	for i := range 5 {
 		grow(t, s, fmt.Sprintf("g%d", i), 10*i+1)
 	}
-	appendAll(t, s, "batch", 0, chain(eventstore.Position{}, "batch", 500))
+	appendAll(t, s, "batch", eventstore.Position{}, chain(eventstore.Position{}, "batch", 500))
 
 	for range 2 { // and once more, after appending to what was replayed
 		s = reopen(t, s, opts)
@@ -166,7 +166,7 @@ func TestBrokenChainStopsThatGraphOnly(t *testing.T) {
 func everyCall(t *testing.T, s *Store, stream string) map[string]error {
 	ctx := soon(t)
 	failures := map[string]error{}
-	_, failures["Append"] = s.Append(ctx, stream, 0, chain(eventstore.Position{}, stream, 1))
+	_, failures["Append"] = s.Append(ctx, stream, eventstore.Position{}, chain(eventstore.Position{}, stream, 1))
 	_, failures["Read"] = s.Read(ctx, stream, 0, 1)
 	_, failures["ReadBackward"] = s.ReadBackward(ctx, stream, 0, 1)
 	_, failures["Head"] = s.Head(ctx, stream)
@@ -186,7 +186,7 @@ func TestNothingIsSeenBeforeItIsDurable(t *testing.T) {
 	head, _ := s.Head(t.Context(), "g")
 	failed := make(chan error)
 	go func() {
-		_, err := s.Append(ctx, "g", 1, chain(head, "g", 1))
+		_, err := s.Append(ctx, "g", head, chain(head, "g", 1))
 		failed <- err
 	}()
 	<-f.entered
@@ -196,7 +196,7 @@ func TestNothingIsSeenBeforeItIsDurable(t *testing.T) {
 		t.Errorf("append given up during fsync: got %v, want ErrUnknown", err)
 	}
 	close(f.hold)
-	appendAll(t, s, "g", 1, chain(head, "g", 1)) // identical, so applied: waits its turn, finds the first one
+	appendAll(t, s, "g", head, chain(head, "g", 1)) // identical, so applied: waits its turn, finds the first one
 	verify(t, s, "g", 2)
 }
 
@@ -208,7 +208,7 @@ func TestFullDiskRefusesAndRecovers(t *testing.T) {
 	f := breakFile(s.journal)
 	f.set(func(f *faults) { f.write, f.written = errDisk, 30 })
 
-	if _, err := s.Append(t.Context(), "g", 2, chain(head, "g", 1)); !errors.Is(err, eventstore.ErrUnavailable) {
+	if _, err := s.Append(t.Context(), "g", head, chain(head, "g", 1)); !errors.Is(err, eventstore.ErrUnavailable) {
 		t.Errorf("append to a full disk: got %v, want ErrUnavailable", err)
 	}
 	if err := s.Delete(t.Context(), "g"); !errors.Is(err, eventstore.ErrUnavailable) {
@@ -230,11 +230,11 @@ func TestFailedFsyncEndsWriting(t *testing.T) {
 	head, _ := s.Head(t.Context(), "g")
 	f := breakFile(s.journal)
 	f.set(func(f *faults) { f.sync = errDisk })
-	if _, err := s.Append(t.Context(), "g", 2, chain(head, "g", 1)); !errors.Is(err, eventstore.ErrUnknown) {
+	if _, err := s.Append(t.Context(), "g", head, chain(head, "g", 1)); !errors.Is(err, eventstore.ErrUnknown) {
 		t.Errorf("append whose fsync fails: got %v, want ErrUnknown", err)
 	}
 	f.set(func(f *faults) { f.sync = nil })
-	if _, err := s.Append(t.Context(), "h", 0, chain(eventstore.Position{}, "h", 1)); !errors.Is(err, eventstore.ErrUnavailable) {
+	if _, err := s.Append(t.Context(), "h", eventstore.Position{}, chain(eventstore.Position{}, "h", 1)); !errors.Is(err, eventstore.ErrUnavailable) {
 		t.Errorf("append afterwards: got %v, want ErrUnavailable", err)
 	}
 	if err := s.Err(); !errors.Is(err, errDisk) {
@@ -250,8 +250,9 @@ func TestWhatDoesNotChainIsNotJournaled(t *testing.T) {
 	opts := Options{Dir: t.TempDir()}
 	s := open(t, opts)
 	grow(t, s, "g", 1)
+	head, _ := s.Head(t.Context(), "g")
 	foreign := chain(eventstore.Position{Version: 1, Hash: "of another history"}, "g", 1)
-	if result, err := s.Append(t.Context(), "g", 1, foreign); err == nil || errors.Is(err, eventstore.ErrBroken) {
+	if result, err := s.Append(t.Context(), "g", head, foreign); err == nil || errors.Is(err, eventstore.ErrBroken) {
 		t.Errorf("got %+v, %v, want an error that does not call the stream broken", result, err)
 	}
 	verify(t, reopen(t, s, opts), "g", 1)
@@ -270,15 +271,16 @@ func TestRefusalsLeaveNoRecord(t *testing.T) {
 	other[0].Operations = []string{"new", "g-2"}
 	tests := []struct {
 		name     string
-		expected eventstore.Version
+		expected eventstore.Position
 		events   []eventstore.Event
 		want     eventstore.Outcome
 	}{
-		{"identical", 1, events[1:], eventstore.Applied},
-		{"identical, not up to head", 0, events[:1], eventstore.Applied},
-		{"behind", 1, chain(events[0].Position(), "other", 1), eventstore.Conflict},
-		{"ahead", 9, chain(eventstore.Position{Version: 9}, "g", 1), eventstore.Conflict},
-		{"known operation", 3, other, eventstore.Duplicate},
+		{"identical", events[0].Position(), events[1:], eventstore.Applied},
+		{"identical, not up to head", eventstore.Position{}, events[:1], eventstore.Applied},
+		{"behind", events[0].Position(), chain(events[0].Position(), "other", 1), eventstore.Conflict},
+		{"ahead", eventstore.Position{Version: 9}, chain(eventstore.Position{Version: 9}, "g", 1), eventstore.Conflict},
+		{"another history", eventstore.Position{Version: 3}, chain(eventstore.Position{Version: 3}, "g", 1), eventstore.Conflict},
+		{"known operation", head, other, eventstore.Duplicate},
 	}
 	for _, test := range tests {
 		result, err := s.Append(t.Context(), "g", test.expected, test.events)
@@ -323,7 +325,7 @@ func TestClosedStoreTakesNoWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Append(t.Context(), "g", 1, chain(eventstore.Position{}, "g", 1)); !errors.Is(err, eventstore.ErrUnavailable) {
+	if _, err := s.Append(t.Context(), "g", eventstore.Position{}, chain(eventstore.Position{}, "g", 1)); !errors.Is(err, eventstore.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
@@ -332,7 +334,7 @@ func TestStreamsWithoutEventsAreForgotten(t *testing.T) {
 	s := open(t, Options{Dir: t.TempDir()})
 	for i := range 100 {
 		name := fmt.Sprintf("g%d", i)
-		if result, err := s.Append(t.Context(), name, 5, chain(eventstore.Position{Version: 5}, name, 1)); err != nil || result.Outcome != eventstore.Conflict {
+		if result, err := s.Append(t.Context(), name, eventstore.Position{Version: 5}, chain(eventstore.Position{Version: 5}, name, 1)); err != nil || result.Outcome != eventstore.Conflict {
 			t.Fatalf("got %+v, %v, want Conflict", result, err)
 		}
 		grow(t, s, name, 1)

@@ -10,13 +10,14 @@ import (
 	"go.uber.org/zap"
 
 	"graphy/eventstore"
+	"graphy/eventstore/redis"
 )
 
 // applyTimeout bounds how long a journaled change may take to become visible before the Store counts as failed.
 const applyTimeout = 30 * time.Second
 
 // Append decides, journals and then carries out. See [eventstore.Log].
-func (s *Store) Append(ctx context.Context, name string, expected eventstore.Version, events []eventstore.Event) (eventstore.AppendResult, error) {
+func (s *Store) Append(ctx context.Context, name string, expected eventstore.Position, events []eventstore.Event) (eventstore.AppendResult, error) {
 	if s.journal == nil {
 		return s.Store.Append(ctx, name, expected, events)
 	}
@@ -66,7 +67,7 @@ func write[T any](ctx context.Context, s *Store, name string, action func(*strea
 }
 
 // append has the turn on st.
-func (s *Store) append(st *stream, name string, expected eventstore.Version, events []eventstore.Event) (eventstore.AppendResult, error) {
+func (s *Store) append(st *stream, name string, expected eventstore.Position, events []eventstore.Event) (eventstore.AppendResult, error) {
 	if err := s.intact(name); err != nil {
 		return eventstore.AppendResult{}, err
 	}
@@ -80,16 +81,17 @@ func (s *Store) append(st *stream, name string, expected eventstore.Version, eve
 	if err := eventstore.VerifyChain(name, st.head, events); err != nil { // not ErrBroken: the stream is well
 		return eventstore.AppendResult{}, fmt.Errorf("append to %q: events do not follow its head: %v", name, err)
 	}
-	r := record{kind: kindAppend, stream: name, expected: expected, events: events}
+	r := record{kind: kindAppend, stream: name, expected: expected.Version, events: events}
 	if err := s.commit(r); err != nil {
 		return eventstore.AppendResult{}, err
 	}
 	st.head = events[len(events)-1].Position()
 	ctx, cancel := context.WithTimeout(context.Background(), applyTimeout)
 	defer cancel()
-	result, err := s.Store.Append(ctx, name, expected, events)
+	known := eventstore.Position{Version: expected.Version, Hash: redis.AnyHash} // decided above
+	result, err := s.Store.Append(ctx, name, known, events)
 	if err == nil && result.Outcome != eventstore.Applied {
-		err = fmt.Errorf("the stream is at %d, the journal was at %d", result.Head, expected)
+		err = fmt.Errorf("the stream is at %d, the journal was at %d", result.Head, expected.Version)
 	}
 	if err != nil {
 		return eventstore.AppendResult{}, s.fail(name, err)
@@ -98,11 +100,11 @@ func (s *Store) append(st *stream, name string, expected eventstore.Version, eve
 }
 
 // decide answers an append as the script would, if the answer is not to write.
-func (s *Store) decide(st *stream, name string, expected eventstore.Version, events []eventstore.Event) (eventstore.AppendResult, bool) {
+func (s *Store) decide(st *stream, name string, expected eventstore.Position, events []eventstore.Event) (eventstore.AppendResult, bool) {
 	result := eventstore.AppendResult{Head: st.head.Version}
-	if expected != st.head.Version {
+	if expected != st.head {
 		result.Outcome = eventstore.Conflict
-		if s.holds(name, expected, events) {
+		if s.holds(name, expected.Version, events) {
 			result.Outcome = eventstore.Applied
 		}
 		return result, true

@@ -16,8 +16,8 @@ func deleteStartsAnew(t *testing.T, log eventstore.Log) {
 		t.Fatalf("unknown stream: %v", err)
 	}
 	old := Numbered(eventstore.Position{}, 3)
-	must(t, log, "g", 0, old)
-	must(t, log, "h", 0, Numbered(eventstore.Position{}, 1))
+	must(t, log, "g", eventstore.Position{}, old)
+	must(t, log, "h", eventstore.Position{}, Numbered(eventstore.Position{}, 1))
 	if err := log.Delete(ctx, "g"); err != nil {
 		t.Fatal(err)
 	}
@@ -33,12 +33,12 @@ func deleteStartsAnew(t *testing.T, log eventstore.Log) {
 	if active, err := log.Active(ctx, 10); err != nil || len(active) != 1 || active[0].Stream != "h" {
 		t.Errorf("active: got %v, %v, want h alone", active, err)
 	}
-	if got, err := log.Append(ctx, "g", 3, Numbered(old[2].Position(), 1)); err != nil || got.Outcome != eventstore.Conflict || got.Head != 0 {
+	if got, err := log.Append(ctx, "g", old[2].Position(), Numbered(old[2].Position(), 1)); err != nil || got.Outcome != eventstore.Conflict || got.Head != 0 {
 		t.Errorf("append after the old head: got %+v, %v, want Conflict, head 0", got, err)
 	}
 	anew := Chain(eventstore.Position{}, `{"anew":1}`, `{"anew":2}`)
 	anew[0].Operations = old[0].Operations
-	must(t, log, "g", 0, anew)
+	must(t, log, "g", eventstore.Position{}, anew)
 	same(t, "anew", all(t, log, "g"), anew)
 	if names, err := log.Streams(ctx, "", 10); err != nil || !slices.Equal(names, []string{"g", "h"}) {
 		t.Errorf("streams: got %q, %v, want g, h", names, err)
@@ -51,7 +51,7 @@ func streamsPages(t *testing.T, log eventstore.Log) {
 	for i := range 40 {
 		name := fmt.Sprintf("graph-%02d", i*7%40)
 		want = append(want, name)
-		must(t, log, name, 0, Numbered(eventstore.Position{}, 1+i%2))
+		must(t, log, name, eventstore.Position{}, Numbered(eventstore.Position{}, 1+i%2))
 	}
 	slices.Sort(want)
 	for _, limit := range []int{1, 7, 40, 1000} {
@@ -100,8 +100,8 @@ func activeAndSettle(t *testing.T, log eventstore.Log) {
 		t.Fatalf("at first: %q", got)
 	}
 	first := Numbered(eventstore.Position{}, 1)
-	must(t, log, "a", 0, first)
-	must(t, log, "b", 0, Numbered(eventstore.Position{}, 1))
+	must(t, log, "a", eventstore.Position{}, first)
+	must(t, log, "b", eventstore.Position{}, Numbered(eventstore.Position{}, 1))
 	if got := names(10); !slices.Contains(got, "a") || !slices.Contains(got, "b") || len(got) != 2 {
 		t.Fatalf("got %q, want a, b", got)
 	}
@@ -113,7 +113,7 @@ func activeAndSettle(t *testing.T, log eventstore.Log) {
 		t.Errorf("settled by an older mark: %v", err)
 	}
 	// The second append of a stream marks again, even right after the first.
-	must(t, log, "a", 1, Numbered(first[0].Position(), 1))
+	must(t, log, "a", first[0].Position(), Numbered(first[0].Position(), 1))
 	if err := log.Settle(ctx, "a", marked); err != nil || !slices.Contains(names(10), "a") {
 		t.Errorf("settled although marked again: %v", err)
 	}
@@ -159,7 +159,7 @@ func appends(t *testing.T, log eventstore.Log) {
 	var notice eventstore.Notice
 	for notice.Stream == "" {
 		events := Numbered(at, 2)
-		must(t, log, "g", at.Version, events)
+		must(t, log, "g", at, events)
 		at = events[1].Position()
 		select {
 		case notice = <-heard:

@@ -58,7 +58,7 @@ func appendAtHead(ctx context.Context, log eventstore.Log, stream, data string, 
 		for i := range texts {
 			texts[i] = data
 		}
-		result, err := log.Append(ctx, stream, position.Version, Chain(position, texts...))
+		result, err := log.Append(ctx, stream, position, Chain(position, texts...))
 		if err != nil || result.Outcome == eventstore.Applied {
 			return err
 		}
@@ -105,7 +105,7 @@ func settleOnce(ctx context.Context, log eventstore.Log, stream, id string) erro
 		}
 		events := Chain(position, `"`+id+`"`)
 		events[0].Operations = []string{id}
-		result, err := log.Append(ctx, stream, position.Version, events)
+		result, err := log.Append(ctx, stream, position, events)
 		switch {
 		case err != nil || result.Outcome == eventstore.Applied:
 			return err
@@ -197,7 +197,7 @@ func do(ctx context.Context, log eventstore.Log, in call) (answer, error) {
 		}
 		in.events[i].Hash = eventstore.NextHash(previous, in.events[i].Data)
 	}
-	result, err := log.Append(ctx, "g", in.expected.Version, in.events)
+	result, err := log.Append(ctx, "g", in.expected, in.events)
 	if result.Outcome == eventstore.Conflict {
 		return answer{conflict: true, position: eventstore.Position{Version: result.Head}}, err
 	}

@@ -9,7 +9,7 @@ import (
 
 func readPages(t *testing.T, log eventstore.Log) {
 	history := Numbered(eventstore.Position{}, 10)
-	must(t, log, "g", 0, history)
+	must(t, log, "g", eventstore.Position{}, history)
 	tests := []struct {
 		after    eventstore.Version
 		limit    int
@@ -29,7 +29,7 @@ func readPages(t *testing.T, log eventstore.Log) {
 
 func readBackwardPages(t *testing.T, log eventstore.Log) {
 	history := Numbered(eventstore.Position{}, 10)
-	must(t, log, "g", 0, history)
+	must(t, log, "g", eventstore.Position{}, history)
 	tests := []struct {
 		before   eventstore.Version
 		limit    int
@@ -58,7 +58,7 @@ func head(t *testing.T, log eventstore.Log) {
 			t.Fatalf("got %v, %v, want %v", got, err, position)
 		}
 		events := Numbered(position, 2)
-		must(t, log, "g", position.Version, events)
+		must(t, log, "g", position, events)
 		position = events[1].Position()
 	}
 	if versions, err := log.Operations(t.Context(), "unknown", "a", "b"); err != nil || !slices.Equal(versions, []eventstore.Version{0, 0}) {

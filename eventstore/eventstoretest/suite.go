@@ -31,6 +31,8 @@ func Run(t *testing.T, open func(t *testing.T) eventstore.Log) {
 		{"AppendBig", appendBig},
 		{"AppendUnicode", appendUnicode},
 		{"Conflict", conflict},
+		{"ConflictWithOtherHistory", otherHistory},
+		{"ConflictWhenBegunAnew", begunAnew},
 		{"IdenticalAppendIsApplied", identicalAppend},
 		{"Duplicate", duplicate},
 		{"DuplicateWithinBatch", duplicateOfMany},
@@ -92,13 +94,13 @@ func within(t *testing.T) context.Context {
 }
 
 // must appends events and ends the test unless they are Applied.
-func must(t testing.TB, log eventstore.Log, stream string, expected eventstore.Version, events []eventstore.Event) {
+func must(t testing.TB, log eventstore.Log, stream string, expected eventstore.Position, events []eventstore.Event) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	result, err := log.Append(ctx, stream, expected, events)
-	if want := expected + eventstore.Version(len(events)); err != nil || result.Outcome != eventstore.Applied || result.Head != want {
-		t.Fatalf("append %d events at %d: got %+v, %v, want Applied, head %d", len(events), expected, result, err, want)
+	if want := expected.Version + eventstore.Version(len(events)); err != nil || result.Outcome != eventstore.Applied || result.Head != want {
+		t.Fatalf("append %d events at %v: got %+v, %v, want Applied, head %d", len(events), expected, result, err, want)
 	}
 }
 

@@ -30,7 +30,7 @@ func follow(ctx context.Context, log eventstore.Log, after eventstore.Version, n
 
 func tailHistory(t *testing.T, log eventstore.Log) {
 	history := Numbered(eventstore.Position{}, 1000)
-	must(t, log, "g", 0, history)
+	must(t, log, "g", eventstore.Position{}, history)
 	for _, after := range []eventstore.Version{0, 1, 200, 999} {
 		got, err := follow(within(t), log, after, 1000-int(after))
 		if err != nil {
@@ -43,12 +43,12 @@ func tailHistory(t *testing.T, log eventstore.Log) {
 // tailLive joins while an appender is at work: history and live events come as one sequence.
 func tailLive(t *testing.T, log eventstore.Log) {
 	history := Numbered(eventstore.Position{}, 500)
-	must(t, log, "g", 0, history[:50])
+	must(t, log, "g", eventstore.Position{}, history[:50])
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for at := 50; at < len(history); {
 			end := min(at+1+at%4, len(history))
-			must(t, log, "g", eventstore.Version(at), history[at:end])
+			must(t, log, "g", history[at-1].Position(), history[at:end])
 			at = end
 		}
 	})
@@ -63,7 +63,7 @@ func tailLive(t *testing.T, log eventstore.Log) {
 func tailManyReaders(t *testing.T, log eventstore.Log) {
 	ctx := within(t)
 	history := Numbered(eventstore.Position{}, 200)
-	must(t, log, "g", 0, history[:100])
+	must(t, log, "g", eventstore.Position{}, history[:100])
 	var wg sync.WaitGroup
 	for reader := range 30 {
 		wg.Go(func() {
@@ -79,7 +79,7 @@ func tailManyReaders(t *testing.T, log eventstore.Log) {
 		})
 	}
 	for at := 100; at < 200; at += 2 {
-		must(t, log, "g", eventstore.Version(at), history[at:at+2])
+		must(t, log, "g", history[at-1].Position(), history[at:at+2])
 	}
 	wg.Wait()
 }
@@ -88,17 +88,17 @@ func tailManyReaders(t *testing.T, log eventstore.Log) {
 func tailSlowReader(t *testing.T, log eventstore.Log) {
 	data := slices.Repeat([]string{`"` + string(slices.Repeat([]byte("x"), 64<<10)) + `"`}, 20)
 	history := Chain(eventstore.Position{}, data...)
-	must(t, log, "g", 0, history[:1])
+	must(t, log, "g", eventstore.Position{}, history[:1])
 	position := eventstore.Position{}
 	for event, err := range log.Tail(within(t), "g", 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if event.Version == 1 {
-			must(t, log, "g", 1, history[1:])
+			must(t, log, "g", history[0].Position(), history[1:])
 			for last := history[19].Position(); last.Version < 200; {
 				more := Chain(last, data...)
-				must(t, log, "g", last.Version, more)
+				must(t, log, "g", last, more)
 				last = more[19].Position()
 			}
 		}
@@ -112,7 +112,7 @@ func tailSlowReader(t *testing.T, log eventstore.Log) {
 }
 
 func tailEndsWithContext(t *testing.T, log eventstore.Log) {
-	must(t, log, "g", 0, Numbered(eventstore.Position{}, 1))
+	must(t, log, "g", eventstore.Position{}, Numbered(eventstore.Position{}, 1))
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()
 	pairs := 0
@@ -131,7 +131,7 @@ func tailEndsWithContext(t *testing.T, log eventstore.Log) {
 }
 
 func tailStops(t *testing.T, log eventstore.Log) {
-	must(t, log, "g", 0, Numbered(eventstore.Position{}, 10))
+	must(t, log, "g", eventstore.Position{}, Numbered(eventstore.Position{}, 10))
 	for n := range 10 {
 		if got, err := follow(within(t), log, 0, n+1); err != nil || len(got) != n+1 {
 			t.Errorf("got %d events, %v, want %d", len(got), err, n+1)
@@ -141,7 +141,7 @@ func tailStops(t *testing.T, log eventstore.Log) {
 
 func tailResetByDelete(t *testing.T, log eventstore.Log) {
 	ctx := within(t)
-	must(t, log, "g", 0, Numbered(eventstore.Position{}, 5))
+	must(t, log, "g", eventstore.Position{}, Numbered(eventstore.Position{}, 5))
 	// One reader waits at the head; one is in the middle of history when the stream is deleted and begun anew.
 	atHead := make(chan struct{})
 	ended := make(chan error)
@@ -161,7 +161,7 @@ func tailResetByDelete(t *testing.T, log eventstore.Log) {
 			if err := log.Delete(ctx, "g"); err != nil {
 				t.Fatal(err)
 			}
-			must(t, log, "g", 0, Chain(eventstore.Position{}, `{"anew":true}`))
+			must(t, log, "g", eventstore.Position{}, Chain(eventstore.Position{}, `{"anew":true}`))
 		}
 	}
 	if !errors.Is(last, eventstore.ErrReset) {
@@ -173,7 +173,7 @@ func tailResetByDelete(t *testing.T, log eventstore.Log) {
 }
 
 func tailResetWhenAhead(t *testing.T, log eventstore.Log) {
-	must(t, log, "g", 0, Numbered(eventstore.Position{}, 5))
+	must(t, log, "g", eventstore.Position{}, Numbered(eventstore.Position{}, 5))
 	for event, err := range log.Tail(within(t), "g", 6) {
 		if !errors.Is(err, eventstore.ErrReset) {
 			t.Errorf("got %v, %v, want %v", event, err, eventstore.ErrReset)
@@ -182,7 +182,7 @@ func tailResetWhenAhead(t *testing.T, log eventstore.Log) {
 }
 
 func tailLeavesNoGoroutine(t *testing.T, log eventstore.Log) {
-	must(t, log, "g", 0, Numbered(eventstore.Position{}, 1))
+	must(t, log, "g", eventstore.Position{}, Numbered(eventstore.Position{}, 1))
 	tails := func(n int) {
 		ctx, cancel := context.WithCancel(within(t))
 		var wg sync.WaitGroup

@@ -77,7 +77,7 @@ func (s *stream) head() eventstore.Position {
 }
 
 // Append implements eventstore.Log. Events that do not chain to the head are a *eventstore.ChainError.
-func (l *Log) Append(ctx context.Context, name string, expected eventstore.Version, events []eventstore.Event) (eventstore.AppendResult, error) {
+func (l *Log) Append(ctx context.Context, name string, expected eventstore.Position, events []eventstore.Event) (eventstore.AppendResult, error) {
 	if len(events) == 0 {
 		return eventstore.AppendResult{}, errors.New("append: no events")
 	}
@@ -96,12 +96,12 @@ func (l *Log) Append(ctx context.Context, name string, expected eventstore.Versi
 	return result, nil
 }
 
-func (l *Log) append(name string, expected eventstore.Version, events []eventstore.Event) (eventstore.AppendResult, error) {
+func (l *Log) append(name string, expected eventstore.Position, events []eventstore.Event) (eventstore.AppendResult, error) {
 	s := l.get(name)
 	head, last := s.head(), events[len(events)-1]
-	if head.Version != expected {
+	if head != expected {
 		result := eventstore.AppendResult{Outcome: eventstore.Conflict, Head: head.Version}
-		end := expected + eventstore.Version(len(events))
+		end := expected.Version + eventstore.Version(len(events))
 		if end <= head.Version && s.events[end-1].Hash == last.Hash {
 			result.Outcome = eventstore.Applied
 		}

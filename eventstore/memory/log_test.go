@@ -36,7 +36,7 @@ func TestTailInSynctest(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		if _, err := log.Append(ctx, "g", 0, eventstoretest.Numbered(eventstore.Position{}, 3)); err != nil {
+		if _, err := log.Append(ctx, "g", eventstore.Position{}, eventstoretest.Numbered(eventstore.Position{}, 3)); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -75,7 +75,7 @@ func TestFail(t *testing.T) {
 	}
 	for _, test := range tests {
 		at = test.at
-		if _, err := log.Append(t.Context(), "g", 0, events); !errors.Is(err, test.err) {
+		if _, err := log.Append(t.Context(), "g", eventstore.Position{}, events); !errors.Is(err, test.err) {
 			t.Errorf("failing at %q: got %v, want %v", test.at, err, test.err)
 		}
 		if head, err := log.Head(t.Context(), "g"); head.Version != test.head || err != nil {
@@ -87,7 +87,7 @@ func TestFail(t *testing.T) {
 func TestAppendRefusesBrokenChain(t *testing.T) {
 	events := eventstoretest.Numbered(eventstore.Position{}, 2)
 	events[1].Data = []byte(`{"version":3}`)
-	if _, err := memory.New().Append(t.Context(), "g", 0, events); !errors.Is(err, eventstore.ErrBroken) {
+	if _, err := memory.New().Append(t.Context(), "g", eventstore.Position{}, events); !errors.Is(err, eventstore.ErrBroken) {
 		t.Errorf("got %v, want %v", err, eventstore.ErrBroken)
 	}
 }

@@ -27,7 +27,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				events := eventstoretest.Chain(position, data...)
-				if _, err := log.Append(b.Context(), "g", position.Version, events); err != nil {
+				if _, err := log.Append(b.Context(), "g", position, events); err != nil {
 					b.Fatal(err)
 				}
 				position = events[batch-1].Position()
@@ -48,7 +48,7 @@ func BenchmarkAppendStreams(b *testing.B) {
 		var position eventstore.Position
 		for pb.Next() {
 			events := eventstoretest.Chain(position, payload)
-			if _, err := log.Append(b.Context(), name, position.Version, events); err != nil {
+			if _, err := log.Append(b.Context(), name, position, events); err != nil {
 				b.Error(err)
 				return
 			}
@@ -70,7 +70,7 @@ func BenchmarkRead(b *testing.B) {
 			var position eventstore.Position
 			for position.Version < eventstore.Version(length) {
 				events := eventstoretest.Chain(position, data...)
-				if _, err := log.Append(b.Context(), "g", position.Version, events); err != nil {
+				if _, err := log.Append(b.Context(), "g", position, events); err != nil {
 					b.Fatal(err)
 				}
 				position = events[len(events)-1].Position()
@@ -95,7 +95,7 @@ func BenchmarkTail(b *testing.B) {
 	var position eventstore.Position
 	add := func() {
 		events := eventstoretest.Chain(position, payload)
-		if _, err := log.Append(b.Context(), "g", position.Version, events); err != nil {
+		if _, err := log.Append(b.Context(), "g", position, events); err != nil {
 			b.Error(err)
 		}
 		position = events[0].Position()

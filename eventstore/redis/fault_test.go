@@ -61,7 +61,7 @@ func (w *writer) position() eventstore.Position {
 // write appends the next event, which is in the history when it is Applied.
 func (w *writer) write(ctx context.Context) error {
 	events := eventstoretest.Numbered(w.position(), 1)
-	result, err := w.log.Append(ctx, "g", w.position().Version, events)
+	result, err := w.log.Append(ctx, "g", w.position(), events)
 	if err == nil && result.Outcome != eventstore.Applied {
 		err = fmt.Errorf("outcome %v, head %d, want Applied", result.Outcome, result.Head)
 	}
@@ -130,7 +130,7 @@ func TestI1AppendToFrozenServer(t *testing.T) {
 		events := eventstoretest.Numbered(w.position(), 1)
 		server.Freeze()
 		begin := time.Now()
-		_, err := log.Append(within(t, frozen), "g", w.position().Version, events)
+		_, err := log.Append(within(t, frozen), "g", w.position(), events)
 		if took := time.Since(begin); took > frozen+500*time.Millisecond {
 			t.Errorf("took %v, its deadline was %v", took, frozen)
 		}
@@ -141,7 +141,7 @@ func TestI1AppendToFrozenServer(t *testing.T) {
 			t.Errorf("read of a frozen server: got %v, want %v", err, eventstore.ErrUnavailable)
 		}
 		server.Thaw()
-		result, err := log.Append(within(t, patience), "g", w.position().Version, events)
+		result, err := log.Append(within(t, patience), "g", w.position(), events)
 		if err != nil || result.Outcome != eventstore.Applied {
 			t.Fatalf("thawed: got %+v, %v, want Applied", result, err)
 		}

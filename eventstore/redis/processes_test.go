@@ -119,7 +119,7 @@ func TestTailOfStreamThatWentBack(t *testing.T) {
 			}
 			if test.anew > 0 {
 				events := eventstoretest.Chain(eventstore.Position{}, make([]string, test.anew)...)
-				if _, err := log.Append(t.Context(), "g", 0, events); err != nil {
+				if _, err := log.Append(t.Context(), "g", eventstore.Position{}, events); err != nil {
 					t.Fatal(err)
 				}
 			}

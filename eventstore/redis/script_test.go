@@ -10,9 +10,9 @@ import (
 	"graphy/eventstore/redis/redistest"
 )
 
-// appendCall lays out append.lua's arguments for plain strings: "event/operation,operation".
-func appendCall(expected int, events []string, operations [][]string) []string {
-	args := []string{strconv.Itoa(expected), strconv.Itoa(len(events)), "0", "PUBLISH", "channel", "appends", "bell"}
+// appendCall lays out append.lua's arguments for plain strings; an event's hash is "hash-" and the event.
+func appendCall(expected int, hash string, events []string, operations [][]string) []string {
+	args := []string{strconv.Itoa(expected), hash, strconv.Itoa(len(events)), "0", "PUBLISH", "channel", "appends", "bell"}
 	var ids, versions []string
 	for i, event := range events {
 		args = append(args, event, "hash-"+event)
@@ -20,7 +20,7 @@ func appendCall(expected int, events []string, operations [][]string) []string {
 			ids, versions = append(ids, id), append(versions, strconv.Itoa(expected+i+1))
 		}
 	}
-	args[2] = strconv.Itoa(len(ids))
+	args[3] = strconv.Itoa(len(ids))
 	return slices.Concat(args, ids, versions)
 }
 
@@ -31,21 +31,26 @@ func TestAppendScript(t *testing.T) {
 	steps := []struct {
 		name       string
 		expected   int
+		hash       string
 		events     []string
 		operations [][]string
 		want       []int64
 	}{
-		{"above an unknown stream", 1, []string{"x"}, [][]string{{"o"}}, []int64{0, 0}},
-		{"first", 0, []string{"a", "b"}, [][]string{{"o1", "o2"}, nil}, []int64{1, 2}},
-		{"stale", 1, []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
-		{"stale, as if new", 0, []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
-		{"ahead", 3, []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
-		{"known operation", 2, []string{"c"}, [][]string{{"o3", "o2"}}, []int64{2, 2, 0, 1}},
-		{"next", 2, []string{"c", "d"}, [][]string{{"o3"}, {"o4"}}, []int64{1, 4}},
-		{"no operation", 4, []string{"e"}, [][]string{nil}, []int64{1, 5}},
+		{"above an unknown stream", 1, "hash-a", []string{"x"}, [][]string{{"o"}}, []int64{0, 0}},
+		{"first", 0, "", []string{"a", "b"}, [][]string{{"o1", "o2"}, nil}, []int64{1, 2}},
+		{"stale", 1, "hash-a", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
+		{"stale, as if new", 0, "", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
+		{"of another history", 2, "hash-x", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
+		{"without its hash", 2, "", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
+		{"stale, of any hash", 1, "*", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
+		{"ahead", 3, "hash-b", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
+		{"known operation", 2, "hash-b", []string{"c"}, [][]string{{"o3", "o2"}}, []int64{2, 2, 0, 1}},
+		{"next", 2, "hash-b", []string{"c", "d"}, [][]string{{"o3"}, {"o4"}}, []int64{1, 4}},
+		{"no operation", 4, "hash-d", []string{"e"}, [][]string{nil}, []int64{1, 5}},
+		{"of any hash", 5, "*", []string{"f"}, [][]string{nil}, []int64{1, 6}},
 	}
 	for _, step := range steps { // in order: each sees what the one before wrote
-		args := appendCall(step.expected, step.events, step.operations)
+		args := appendCall(step.expected, step.hash, step.events, step.operations)
 		got, err := appendScript.Exec(t.Context(), client, keys, args).AsIntSlice()
 		if err != nil || !slices.Equal(got, step.want) {
 			t.Errorf("%s: got %v, %v, want %v", step.name, got, err, step.want)
@@ -64,7 +69,11 @@ func TestAppendScriptOnTrimmedStreams(t *testing.T) {
 	keys := []string{prefix + "{g}:events", prefix + "{g}:operations"}
 	run := func(name string, expected int, want ...int64) {
 		t.Helper()
-		args := appendCall(expected, []string{"e"}, [][]string{nil})
+		hash := "hash-e"
+		if expected == 0 {
+			hash = ""
+		}
+		args := appendCall(expected, hash, []string{"e"}, [][]string{nil})
 		got, err := appendScript.Exec(t.Context(), client, keys, args).AsIntSlice()
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
@@ -96,7 +105,7 @@ func TestAppendScriptWrongType(t *testing.T) {
 	if err := client.Do(t.Context(), client.B().Set().Key(operations).Value("no hash").Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
-	args := appendCall(0, []string{"a"}, [][]string{{"o"}})
+	args := appendCall(0, "", []string{"a"}, [][]string{{"o"}})
 	err := appendScript.Exec(t.Context(), client, []string{stream, operations}, args).Error()
 	if err == nil || classify(err) != permanent {
 		t.Errorf("got %v, want WRONGTYPE, permanent", err)

@@ -1,33 +1,27 @@
--- Append events to one stream if it is still at the expected version and none of their operations is known.
+-- Append events to one stream if its head is still the expected one and none of their operations is known.
 -- KEYS[1]    stream (STREAM, entry id "<version>-0", fields event and hash)
 -- KEYS[2]    operations (HASH, operation id -> version)
--- ARGV[1]    expected version
--- ARGV[2]    number of events, at least one; ARGV[3] number of operations
--- ARGV[4]    command that publishes on the stream's channel, PUBLISH or SPUBLISH; ARGV[5] that channel
--- ARGV[6]    channel of all appends, '' to tell nobody; ARGV[7] the message for it
--- ARGV[8..]  for each event, oldest first: event, hash; then the operations' ids; then the version of each
+-- ARGV[1]    expected version; ARGV[2] its hash, '' for version 0, '*' if the caller knows that it is the head's
+-- ARGV[3]    number of events, at least one; ARGV[4] number of operations
+-- ARGV[5]    command that publishes on the stream's channel, PUBLISH or SPUBLISH; ARGV[6] that channel
+-- ARGV[7]    channel of all appends, '' to tell nobody; ARGV[8] the message for it
+-- ARGV[9..]  for each event, oldest first: event, hash; then the operations' ids; then the version of each
 -- Returns    {1, new version}
---            {0, actual version}                   the stream is elsewhere, nothing was written
+--            {0, actual version}                   the stream is elsewhere, or there with another hash; nothing was written
 --            {2, version, v1, v2 ...}              an operation is known, nothing was written: the version of each, or 0
 --            {3, version}                          the stream has lost its end: it had that version, and holds it no more
 -- Publishes  "<version of the first event> <number>\n", then "<hash> <event>\n" for each
 -- A script does not roll back: all that may refuse comes before the first XADD, and a failing PUBLISH is passed over.
 local stream, operations = KEYS[1], KEYS[2]
-local expected, events, ids = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local firstId = 8 + 2 * events
+local expected, events, ids = tonumber(ARGV[1]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local firstEvent = 9
+local firstId = firstEvent + 2 * events
 local chunk = 2000 -- unpack has its limits
 
-local function head()
-  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-  return last and tonumber(string.match(last[1], '^%d+')) or 0
-end
-
--- With as many entries as the expected version the head is there, or above: then XADD refuses. A stream whose
--- beginning was trimmed has fewer.
-if redis.call('XLEN', stream) ~= expected then
-  local actual = head()
-  if actual ~= expected then
-    return {0, actual}
+if ARGV[2] ~= '*' or redis.call('XLEN', stream) ~= expected then
+  local head = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1] or {'0-0', {'event', '', 'hash', ''}}
+  if head[1] ~= ARGV[1] .. '-0' or head[2][4] ~= ARGV[2] then
+    return {0, tonumber(string.match(head[1], '^%d+'))}
   end
 end
 
@@ -46,7 +40,7 @@ end
 
 local message = {string.format('%d %d\n', expected + 1, events)}
 for i = 0, events - 1 do
-  local event, hash = ARGV[8 + 2 * i], ARGV[9 + 2 * i]
+  local event, hash = ARGV[firstEvent + 2 * i], ARGV[firstEvent + 1 + 2 * i]
   local id = string.format('%d-0', expected + 1 + i)
   local added
   if expected + i == 0 then
@@ -55,14 +49,8 @@ for i = 0, events - 1 do
     added = redis.pcall('XADD', stream, 'NOMKSTREAM', id, 'event', event, 'hash', hash)
   end
   if type(added) ~= 'string' then
-    if i == 0 then
-      local actual = head()
-      if actual ~= expected then
-        return {0, actual}
-      end
-      if added and string.sub(added.err, 1, 4) ~= 'ERR ' then
-        return added -- out of memory, read only and the like; ERR is about the id
-      end
+    if i == 0 and added and string.sub(added.err, 1, 4) ~= 'ERR ' then
+      return added -- out of memory, read only and the like; ERR is about the id
     end
     return {3, expected + 1 + i}
   end
@@ -79,8 +67,8 @@ for from = 0, ids - 1, chunk do
   redis.call('HSET', operations, unpack(pairs))
 end
 
-redis.pcall(ARGV[4], ARGV[5], table.concat(message))
-if ARGV[6] ~= '' then
-  redis.pcall('PUBLISH', ARGV[6], ARGV[7])
+redis.pcall(ARGV[5], ARGV[6], table.concat(message))
+if ARGV[7] ~= '' then
+  redis.pcall('PUBLISH', ARGV[7], ARGV[8])
 end
 return {1, expected + events}
