@@ -26,6 +26,7 @@ type entityKey struct {
 type entityBefore struct {
 	value          jsontext.Value
 	source, target string // of an edge
+	progress       bool   // what completed looks at may have changed since
 }
 
 func newBatch() *batch {
@@ -63,14 +64,18 @@ func (b *batch) apply(graph *Graph, entry *eventstore.Event) error {
 
 func (b *batch) touch(graph *Graph, change *Change) {
 	key := entityKey{change.Kind, change.ID}
-	if _, known := b.before[key]; known {
-		return
+	before, known := b.before[key]
+	if !known {
+		before.value = graph.Value(change.Kind, change.ID)
+		if change.Kind == Edge {
+			before.source, before.target = graph.Ends(change.ID)
+		}
 	}
-	before := entityBefore{value: graph.Value(change.Kind, change.ID)}
-	if change.Kind == Edge {
-		before.source, before.target = graph.Ends(change.ID)
+	progress := !before.progress && concernsProgress(change)
+	if !known || progress {
+		before.progress = before.progress || progress
+		b.before[key] = before
 	}
-	b.before[key] = before
 }
 
 // update returns what leads from the state before the batch to graph.
@@ -84,7 +89,9 @@ func (b *batch) update(graph *Graph) *Update {
 		switch key.kind {
 		case Node:
 			put(&update.Nodes, key.id, after)
-			update.Completed += count(completed(after)) - count(completed(before.value))
+			if before.progress {
+				update.Completed += count(completed(after)) - count(completed(before.value))
+			}
 		case Edge:
 			put(&update.Edges, key.id, after)
 			update.relink(key.id, before, graph)

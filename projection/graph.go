@@ -153,9 +153,8 @@ func (g *Graph) apply(change *Change) error {
 		value = change.Value
 		fits = (current == nil) == (change.Was == nil) && bytes.Equal(current, change.Was) && isOf(change.Kind, value, change.ID)
 	case Patch:
-		fits = current != nil && reverses(current, change.Set, change.Was) && (change.Kind == Viewport || Member(change.Set, "id") == nil)
-		if fits {
-			value = Overlay(current, change.Set)
+		if current != nil && (change.Kind == Viewport || Member(change.Set, "id") == nil) {
+			value, fits = exchange(current, change.Set, change.Was)
 		}
 	case Delete:
 		fits = current != nil && bytes.Equal(current, change.Was)

@@ -14,16 +14,6 @@ import (
 // one spelling for each string and number) as bytes. Since equal values have equal bytes, nothing has to be decoded
 // to compare, patch or hash an entity.
 
-// Canonical returns value in canonical form (RFC 8785), in memory of its own. It refuses what is not one JSON value
-// with unique names and valid UTF-8.
-func Canonical(value []byte) (jsontext.Value, error) {
-	canonical := jsontext.Value(bytes.Clone(value))
-	if err := canonical.Canonicalize(); err != nil {
-		return nil, err
-	}
-	return canonical, nil
-}
-
 var errNotCompact = errors.New("projection: not a compact JSON object")
 
 // Members yields the names (between their quotes, escapes as they stand) and values of a compact JSON object, in
@@ -184,22 +174,21 @@ func isStructural(c byte) bool { return c == ',' || c == ':' || c == ']' || c ==
 
 // CompareNames orders member names as canonical form does: by UTF-16 code units.
 func CompareNames(a, b []byte) int {
-	if isPlain(a) && isPlain(b) {
-		return bytes.Compare(a, b)
-	}
-	return slices.Compare(utf16.Encode([]rune(unquote(a))), utf16.Encode([]rune(unquote(b))))
-}
-
-// isPlain tells whether name sorts by its bytes: no escapes, and nothing from U+E000 up, where UTF-8 and UTF-16
-// disagree about the order.
-func isPlain(name []byte) bool {
-	for _, c := range name {
-		if c == '\\' || c >= 0xEE {
-			return false
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		if !isPlain(x) || !isPlain(y) {
+			return slices.Compare(utf16.Encode([]rune(unquote(a))), utf16.Encode([]rune(unquote(b))))
+		}
+		if x != y {
+			return int(x) - int(y)
 		}
 	}
-	return true
+	return len(a) - len(b)
 }
+
+// isPlain tells whether names sort by this byte as it stands: it begins no escape, and nothing from U+E000 up, where
+// UTF-8 and UTF-16 disagree about the order.
+func isPlain(c byte) bool { return c != '\\' && c < 0xEE }
 
 // unquote decodes what stands between the quotes of a JSON string.
 func unquote(name []byte) string {
@@ -305,27 +294,4 @@ func (m *merge) next() bool {
 		m.moreB = m.b.next()
 	}
 	return true
-}
-
-// reverses tells whether was holds what the members of set replace in object: the same names, and their values
-// there, null for none.
-func reverses(object, set, was []byte) bool {
-	present, old := objectCursor(object), objectCursor(was)
-	more := present.next()
-	for c := objectCursor(set); c.next(); {
-		if !old.next() || !bytes.Equal(old.name, c.name) {
-			return false
-		}
-		for more && CompareNames(present.name, c.name) < 0 {
-			more = present.next()
-		}
-		value := null
-		if more && bytes.Equal(present.name, c.name) {
-			value = present.value
-		}
-		if !bytes.Equal(value, old.value) {
-			return false
-		}
-	}
-	return !old.next()
 }

@@ -2,6 +2,7 @@ package projection
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -58,24 +59,32 @@ func Resolve(target, patch []byte, whole func(name []byte) bool) (set, was jsont
 	return append(set, '}'), append(was, '}')
 }
 
-// With returns a canonical object with one member set to value, null included; name needs no escaping.
-func With(object []byte, name string, value []byte) jsontext.Value {
-	written := false
-	with := append(make(jsontext.Value, 0, len(object)+len(name)+len(value)+4), '{')
+// With puts a member, null included, into a canonical object, in the object's memory if that has room, as append does.
+// It replaces one of that name; name needs no escaping. The value is not part of object.
+func With(object jsontext.Value, name string, value []byte) jsontext.Value {
+	at, end := len(object)-1, len(object)-1 // what the member takes the place of
+	before, after := len(object) > 2, false // whether a comma goes there
 	for c := objectCursor(object); c.next(); {
-		order := -1
-		if !written {
-			order = CompareNames(c.name, []byte(name))
+		order := CompareNames(c.name, []byte(name))
+		if order < 0 {
+			continue
 		}
-		if order >= 0 {
-			with, written = appendMember(with, 0, []byte(name), value), true
+		before, after = false, order > 0
+		end = len(object) - len(c.rest)
+		at = end - len(c.value) - len(c.name) - len(`"":`)
+		if after {
+			end = at
 		}
-		if order != 0 || string(c.name) != name {
-			with = appendMember(with, 0, c.name, c.value)
-		}
+		break
 	}
-	if !written {
-		with = appendMember(with, 0, []byte(name), value)
+	var buffer [128]byte
+	member := buffer[:0]
+	if before {
+		member = append(member, ',')
 	}
-	return append(with, '}')
+	member = append(append(append(append(member, '"'), name...), '"', ':'), value...)
+	if after {
+		member = append(member, ',')
+	}
+	return slices.Replace(object, at, end, member...)
 }

@@ -20,6 +20,20 @@ func completed(node jsontext.Value) bool {
 	return false
 }
 
+// concernsProgress tells whether a change may make completed say something else of its entity.
+func concernsProgress(change *Change) bool {
+	if change.Kind != Node || change.Op != Patch {
+		return change.Kind == Node
+	}
+	for name := range Members(change.Set) {
+		switch string(name) {
+		case "completed", "status", "data":
+			return true
+		}
+	}
+	return false
+}
+
 func saysDone(name []byte, value jsontext.Value) bool {
 	switch string(name) {
 	case "completed":

@@ -125,3 +125,26 @@ func TestEvictionKeepsMemoryBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestNoWakeUpIsLost: what is appended while its graph is in the queue is folded at its turn, without the sweeper.
+func TestNoWakeUpIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := memorylog.New()
+		models := memory.New(log)
+		_, stop := project(t, log, models, projection.ProjectorOptions{Sweep: time.Hour})
+		defer stop()
+		random := source(4)
+		w := projectiontest.NewWriter("g", random)
+		for range 200 {
+			for range 1 + random.IntN(4) {
+				projectiontest.Append(t, log, "g", w.Events(1+random.IntN(3))...)
+				time.Sleep(time.Duration(random.IntN(3000)) * time.Microsecond)
+			}
+			time.Sleep(20 * time.Millisecond)
+			synctest.Wait()
+			if got, err := models.Checkpoint(t.Context(), "g"); err != nil || got.Position != w.Graph.Position {
+				t.Fatalf("got version %d, %v, want %d", got.Version, err, w.Graph.Position.Version)
+			}
+		}
+	})
+}

@@ -16,8 +16,9 @@ type shard struct {
 	projector *Projector
 	signal    chan struct{} // holds one token while there are rings
 
-	mu    sync.Mutex
-	rings map[string]ring // guarded by mu
+	mu     sync.Mutex
+	rings  map[string]ring     // guarded by mu
+	queued map[string]struct{} // guarded by mu: the graphs in the queue
 
 	// The rest belongs to run.
 	heard     map[string]ring
@@ -37,17 +38,22 @@ type ring struct {
 }
 
 func newShard(p *Projector) *shard {
-	return &shard{projector: p, signal: make(chan struct{}, 1), rings: map[string]ring{}, heard: map[string]ring{},
-		followers: map[string]*follower{}}
+	return &shard{projector: p, signal: make(chan struct{}, 1), rings: map[string]ring{}, queued: map[string]struct{}{},
+		heard: map[string]ring{}, followers: map[string]*follower{}}
 }
 
-// ring takes in news. It never blocks; events beyond what a commit takes are dropped, to be read from the log.
+// ring takes in news. It never blocks; events beyond what a commit takes are dropped, to be read from the log. A graph
+// that is in the queue has its turn coming: plain news wait for it, only those that ask for a check wake the shard.
 func (s *shard) ring(graph string, news ring) {
 	s.mu.Lock()
 	known := s.rings[graph]
 	known.merge(news, s.projector.opts.Bytes)
 	s.rings[graph] = known
+	_, queued := s.queued[graph]
 	s.mu.Unlock()
+	if queued && !news.check {
+		return
+	}
 	select {
 	case s.signal <- struct{}{}:
 	default:
@@ -83,7 +89,7 @@ func (s *shard) run(ctx context.Context) {
 			wait = min(wait, time.Until(s.queue[0].due))
 		}
 		if wait <= 0 {
-			s.step(ctx, heap.Pop(&s.queue).(*follower))
+			s.step(ctx, s.next())
 			continue
 		}
 		timer.Reset(wait)
@@ -99,6 +105,7 @@ func (s *shard) run(ctx context.Context) {
 func (s *shard) clear() {
 	s.mu.Lock()
 	clear(s.rings)
+	clear(s.queued)
 	s.mu.Unlock()
 	clear(s.followers)
 	s.queue = nil
@@ -137,7 +144,7 @@ func (s *shard) collect() {
 // schedule puts f into the queue, or moves it forward there.
 func (s *shard) schedule(f *follower, now time.Time) {
 	due := now
-	if next := f.committed.Add(s.projector.opts.Linger); next.After(due) && !s.projector.waiters.waiting(f.id) {
+	if next := s.projector.beat(f.committed); next.After(due) && !s.projector.waiters.waiting(f.id) {
 		due = next
 	}
 	if f.yield && f.index < 0 {
@@ -150,10 +157,22 @@ func (s *shard) schedule(f *follower, now time.Time) {
 	case f.index < 0:
 		f.due = due
 		heap.Push(&s.queue, f)
+		s.mu.Lock()
+		s.queued[f.id] = struct{}{}
+		s.mu.Unlock()
 	case due.Before(f.due) && !f.yield:
 		f.due = due
 		heap.Fix(&s.queue, f.index)
 	}
+}
+
+// next takes the follower that is due first off the queue. News that come from here on wake the shard again.
+func (s *shard) next() *follower {
+	f := heap.Pop(&s.queue).(*follower)
+	s.mu.Lock()
+	delete(s.queued, f.id)
+	s.mu.Unlock()
+	return f
 }
 
 // step gives f its turn.

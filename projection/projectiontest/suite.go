@@ -22,10 +22,14 @@ func Run(t *testing.T, open func(t *testing.T) (projection.ReadModels, eventstor
 	t.Run("many entities", func(t *testing.T) { testMany(t, open) })
 }
 
-// Append writes events to the log, and ends the test if they are not applied.
+// Append writes events, which chain to the head of the log, and ends the test if they are not applied.
 func Append(t testing.TB, log eventstore.Log, graph string, events ...eventstore.Event) {
 	t.Helper()
-	result, err := log.Append(context.Background(), graph, events[0].Version-1, events)
+	head, err := log.Head(context.Background(), graph)
+	if err != nil {
+		t.Fatalf("head of %q: %v", graph, err)
+	}
+	result, err := log.Append(context.Background(), graph, head, events)
 	if err != nil || result.Outcome != eventstore.Applied {
 		t.Fatalf("append to %q: %+v, %v", graph, result, err)
 	}

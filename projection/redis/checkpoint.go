@@ -11,7 +11,8 @@ import (
 )
 
 // stateFields are the fields of a state hash that make up a Checkpoint, in the order that decodeCheckpoint takes
-// their values. There is one more, letter: the version of the graph's last dead letter.
+// their values; commit.lua writes them, stall.lua the last. There is one more, letter: the version of the graph's
+// last dead letter.
 var stateFields = []string{"version", "hash", "checksum", "lastModified", "lastOperationId", "nodes", "edges", "stalled"}
 
 // Checkpoint implements projection.ReadModels.
@@ -85,15 +86,6 @@ func decodeCheckpoint(graph string, text []string) (checkpoint projection.Checkp
 	checkpoint.Nodes, checkpoint.Edges = int(number(5)), int(number(6))
 	checkpoint.Stalled = text[7]
 	return checkpoint, err
-}
-
-// encodeCheckpoint returns fields and values of a state hash.
-func encodeCheckpoint(c *projection.Checkpoint) []string {
-	return []string{
-		"version", version(c.Version), "hash", string(c.Hash), "checksum", c.Checksum.String(),
-		"lastModified", strconv.FormatInt(c.LastModified, 10), "lastOperationId", c.LastOperationID,
-		"nodes", strconv.Itoa(c.Nodes), "edges", strconv.Itoa(c.Edges),
-	}
 }
 
 func version(v eventstore.Version) string { return strconv.FormatUint(uint64(v), 10) }

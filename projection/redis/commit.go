@@ -59,86 +59,67 @@ func (m *Models) incidentKeys(ctx context.Context, graph string, from eventstore
 
 // encodeCommit returns what commit.lua takes; old are the keys of sets to remove first.
 func (m *Models) encodeCommit(graph string, from eventstore.Position, update *projection.Update, old []string) (keys, args []string) {
-	keys = append(make([]string, 0, 6+len(update.Link)+len(update.Unlink)+len(old)),
-		m.keys.State(graph), m.keys.Events(graph), m.keys.Nodes(graph), m.keys.Edges(graph),
-		m.keys.Viewport(graph), m.keys.Stats(graph))
-	a := arguments{list: make([]string, 0, 48+2*len(update.Nodes)+2*len(update.Edges))}
-	a.add(version(from.Version), string(from.Hash), version(update.To.Version), string(update.To.Hash))
-	a.add(flag(update.Reset), flag(update.Viewport != nil))
-
-	sets := 0
-	countAt := len(a.list)
-	a.add("")
-	a.counted(func() { a.add(encodeCheckpoint(&update.To)...) })
-	a.entities(update.Nodes)
-	a.entities(update.Edges)
-	a.counted(func() {
+	w := writes{
+		keys: make([]string, 0, 8+len(update.Link)+len(update.Unlink)+len(old)),
+		args: make([]string, 0, 32+2*len(update.Nodes)+2*len(update.Edges)),
+	}
+	to := &update.To
+	w.keys = append(w.keys, m.keys.State(graph), m.keys.Events(graph))
+	w.args = append(w.args, version(from.Version), string(from.Hash), version(to.Version), string(to.Hash),
+		to.Checksum.String(), strconv.FormatInt(to.LastModified, 10), to.LastOperationID, strconv.Itoa(to.Nodes), strconv.Itoa(to.Edges))
+	if update.Reset {
+		for _, key := range append(old, m.keys.State(graph), m.keys.Nodes(graph), m.keys.Edges(graph), m.keys.Stats(graph)) {
+			w.write("DEL", key)
+		}
+	}
+	w.entities(m.keys.Nodes(graph), update.Nodes)
+	w.entities(m.keys.Edges(graph), update.Edges)
+	if update.Reset || update.Viewport != nil {
+		w.write("DEL", m.keys.Viewport(graph))
+	}
+	if update.Viewport.Kind() == '{' {
+		w.begin("HSET", m.keys.Viewport(graph))
 		for name, value := range projection.Members(update.Viewport) {
-			a.add(rueidis.BinaryString(name), rueidis.BinaryString(value))
+			w.add(rueidis.BinaryString(name), rueidis.BinaryString(value))
 		}
-	})
-	a.counted(func() {
-		for name, count := range update.ByType {
-			a.add(typeField+name, strconv.FormatInt(count, 10))
-		}
-		if update.Completed != 0 {
-			a.add(completedField, strconv.Itoa(update.Completed))
-		}
-	})
-	set := func(node string) {
-		keys = append(keys, m.keys.Incident(graph, node))
-		a.counted(func() { a.add(update.Link[node]...) })
-		a.counted(func() { a.add(update.Unlink[node]...) })
-		sets++
+		w.end()
 	}
-	for node := range update.Link {
-		set(node)
+	for node, edges := range update.Link {
+		w.write("SADD", m.keys.Incident(graph, node), edges...)
 	}
-	for node := range update.Unlink {
-		if _, done := update.Link[node]; !done {
-			set(node)
-		}
+	for node, edges := range update.Unlink {
+		w.write("SREM", m.keys.Incident(graph, node), edges...)
 	}
-	a.list[countAt] = strconv.Itoa(sets)
-	return append(keys, old...), a.list
+	// Counts come last: what can be repeated without harm may fail before them, where a key is of a wrong type.
+	for name, count := range update.ByType {
+		w.write("HINCRBY", m.keys.Stats(graph), typeField+name, strconv.FormatInt(count, 10))
+	}
+	if update.Completed != 0 {
+		w.write("HINCRBY", m.keys.Stats(graph), completedField, strconv.Itoa(update.Completed))
+	}
+	return w.keys, w.args
 }
 
-// arguments are those of a script, some of them lists with their length in front.
-type arguments struct{ list []string }
-
-func (a *arguments) add(arguments ...string) { a.list = append(a.list, arguments...) }
-
-// counted puts in front of what add appends how much it is.
-func (a *arguments) counted(add func()) {
-	start := len(a.list)
-	a.add("0")
-	add()
-	if count := len(a.list) - start - 1; count > 0 {
-		a.list[start] = strconv.Itoa(count)
-	}
-}
-
-// entities adds two lists: ids and new values, and ids to remove.
-func (a *arguments) entities(values map[string]jsontext.Value) {
-	a.counted(func() {
-		for id, value := range values {
-			if value != nil {
-				a.add(id, rueidis.BinaryString(value))
-			}
+// entities writes new values into a hash, and removes those that are gone.
+func (w *writes) entities(key string, values map[string]jsontext.Value) {
+	gone := 0
+	w.begin("HSET", key)
+	for id, value := range values {
+		if value == nil {
+			gone++
+			continue
 		}
-	})
-	a.counted(func() {
-		for id, value := range values {
-			if value == nil {
-				a.add(id)
-			}
-		}
-	})
-}
-
-func flag(set bool) string {
-	if set {
-		return "1"
+		w.add(id, rueidis.BinaryString(value))
 	}
-	return "0"
+	w.end()
+	if gone == 0 {
+		return
+	}
+	w.begin("HDEL", key)
+	for id, value := range values {
+		if value == nil {
+			w.add(id)
+		}
+	}
+	w.end()
 }

@@ -93,9 +93,10 @@ func TestI3ServerFailsUnderLoad(t *testing.T) {
 	w := projectiontest.NewWriter("g", source(1))
 	append := func(n int) {
 		for range n {
+			from := w.Graph.Position
 			events := w.Events(3)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			result, err := store.Append(ctx, "g", events[0].Version-1, events)
+			result, err := store.Append(ctx, "g", from, events)
 			cancel()
 			if err != nil || result.Outcome != eventstore.Applied {
 				t.Fatalf("append: %+v, %v", result, err)

@@ -1,0 +1,66 @@
+package projection
+
+import (
+	"testing"
+	"time"
+
+	"graphy/eventstore"
+)
+
+// TestQueuedGraphIsLeftAsleep: plain news of a graph whose turn is coming wake nobody, and are there at its turn; those
+// of any other graph, and those that ask for a check, wake the shard.
+func TestQueuedGraphIsLeftAsleep(t *testing.T) {
+	p := NewProjector(nil, nil, ProjectorOptions{Shards: 1, Linger: time.Hour})
+	s := p.shards[0]
+	woken := func() bool {
+		select {
+		case <-s.signal:
+			return true
+		default:
+			return false
+		}
+	}
+	ring := func(version eventstore.Version, check bool) bool {
+		s.ring("g", ring{head: version, events: []eventstore.Event{{Version: version}}, check: check})
+		return woken()
+	}
+	if !ring(1, false) {
+		t.Error("a new graph: asleep")
+	}
+	s.collect()
+	f := s.next()
+	f.news.events, f.committed = nil, time.Now() // as after a commit
+	if !ring(2, false) {
+		t.Error("a graph at its turn: asleep")
+	}
+	s.collect()
+	if ring(3, false) {
+		t.Error("a graph in the queue: woken")
+	}
+	if !ring(4, true) {
+		t.Error("a check of a graph in the queue: asleep")
+	}
+	s.collect()
+	if len(s.queue) != 1 || s.next() != f || f.news.head != 4 || len(f.news.events) != 3 || !f.news.check {
+		t.Errorf("news at its turn: got %+v, want versions 2 to 4 and a check", f.news)
+	}
+	if !ring(5, false) {
+		t.Error("a graph that was taken off the queue: asleep")
+	}
+}
+
+// TestBeat: all graphs share the moments at which they are due, about Linger after their last commit.
+func TestBeat(t *testing.T) {
+	const linger = 8 * time.Millisecond
+	p := NewProjector(nil, nil, ProjectorOptions{Linger: linger})
+	if got := p.beat(time.Time{}); !got.IsZero() {
+		t.Errorf("never committed: got %v, want it to be due", got)
+	}
+	for after := range 100 * time.Millisecond / (100 * time.Microsecond) {
+		committed := p.epoch.Add(after * 100 * time.Microsecond)
+		due := p.beat(committed)
+		if wait := due.Sub(committed); wait < linger/2 || wait > linger+linger/2 || due.Sub(p.epoch)%linger != 0 {
+			t.Errorf("committed %v after the start: due %v later", committed.Sub(p.epoch), wait)
+		}
+	}
+}
