@@ -1,0 +1,139 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"graphy/eventstore"
+	"graphy/projection"
+)
+
+// base checks the version that a command was made on and returns what has changed since, at least where the command
+// writes. Its error is a refusal or one of the log.
+func (s *session) base(ctx context.Context, c *Command) (history, error) {
+	head := s.graph.Position.Version
+	if !c.HasBase {
+		return nil, nil
+	}
+	if c.Base > head {
+		return nil, refuse(ClientAhead, c.fieldPointer("clientVersion"), "the client's version %d is above the graph's, which is %d", c.Base, head)
+	}
+	if c.HasBaseHash {
+		if err := s.checkBaseHash(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	if c.Base == head {
+		return nil, nil
+	}
+	return s.events(ctx, c.Base, c.Targets())
+}
+
+// fieldPointer points at a field of the body that the command was sent in.
+func (c *Command) fieldPointer(name string) string { return c.pointer + "/" + name }
+
+// checkBaseHash refuses a base whose hash is not the log's: the client holds a history that is not ours.
+func (s *session) checkBaseHash(ctx context.Context, c *Command) error {
+	event, err := s.eventAt(ctx, c.Base)
+	if err != nil {
+		return err
+	}
+	if event.Hash != c.BaseHash {
+		return refuse(HistoryMismatch, c.fieldPointer("hash"), "version %d has another hash here", c.Base)
+	}
+	return nil
+}
+
+// eventAt returns the event of a version up to the head, an empty one for version 0.
+func (s *session) eventAt(ctx context.Context, version eventstore.Version) (*record, error) {
+	if version == 0 {
+		return &record{}, nil
+	}
+	if event := s.remembered(version); event != nil {
+		return event, nil
+	}
+	if version == s.graph.Position.Version {
+		return &record{Hash: s.graph.Position.Hash, Event: projection.Event{Version: version, Timestamp: s.graph.LastModified}}, nil
+	}
+	return s.readEvent(ctx, version)
+}
+
+// remembered returns the event of a version if it is in memory: among the recent ones, or those being decided.
+func (s *session) remembered(version eventstore.Version) *record {
+	if s.deciding != nil && version > s.deciding.from.Version {
+		return s.deciding.records[version-s.deciding.from.Version-1]
+	}
+	return s.recent.at(version)
+}
+
+func trimmed() *Error {
+	return &Error{Code: HistoryTrimmed, Detail: "the log no longer reaches back to the version asked for: fetch the state first"}
+}
+
+// events returns the events after version base: those in memory, and before them from the log those that touch one of
+// the targets.
+func (s *session) events(ctx context.Context, base eventstore.Version, targets []Target) (history, error) {
+	floor := s.recent.floor
+	kept := s.recent.all().after(base)
+	if s.deciding != nil && len(s.deciding.records) > 0 {
+		kept = slices.Concat(kept, s.deciding.records.after(base))
+	}
+	if base >= floor {
+		return kept, nil
+	}
+	// A command with a base of long ago must not use up the time of those that wait behind it.
+	ctx, cancel := context.WithTimeout(ctx, s.p.opts.Timeout/4)
+	defer cancel()
+	var older history
+	for base < floor {
+		entries, err := s.p.log.Read(ctx, s.id, base, min(page, int(floor-base)))
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 || entries[0].Version != base+1 {
+			return nil, trimmed()
+		}
+		for _, entry := range entries {
+			event, err := decodeRecord(entry)
+			if err != nil {
+				return nil, err
+			}
+			if event.touchesAny(targets) {
+				older = append(older, event)
+			}
+		}
+		base = entries[len(entries)-1].Version
+	}
+	return append(older, kept...), nil
+}
+
+func (r *record) touchesAny(targets []Target) bool {
+	for _, target := range targets {
+		if r.touches(target.Kind, target.ID, nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// writeTime returns the time that a command's writes count as made at: the client's, held within the time of its base's
+// event and now, so that a wrong clock can neither win for ever nor lose for ever.
+func (s *session) writeTime(ctx context.Context, c *Command, now int64) (int64, error) {
+	if c.Timestamp == 0 || c.Timestamp >= now {
+		return now, nil
+	}
+	base := s.graph.Position.Version
+	if c.HasBase {
+		base = c.Base
+	}
+	event, err := s.eventAt(ctx, base)
+	var refusal *Error
+	switch {
+	case errors.As(err, &refusal) && refusal.Code == HistoryTrimmed:
+		return c.Timestamp, nil // the log begins right after the base
+	case err != nil:
+		return 0, err
+	}
+	return max(c.Timestamp, event.Timestamp), nil
+}

@@ -1,0 +1,140 @@
+// Package command turns requests into events: it parses and checks commands, decides them on the graph at the head of
+// its log, and appends what was decided.
+//
+// A command is accepted when its event is in the log, and not before (I1); a refused one leaves no event. Deciding is
+// pure (decide.go, conflict.go): graph, history, clock and ids come in with the command. The impure shell is one session
+// for each graph with traffic (session.go): it decides commands in the order submitted and appends as many as have
+// gathered by one call. Any number of processes may do so for the same graph: the log refuses an append that does not
+// start at its head, and the session catches up and decides again.
+//
+// An operation is done once for as long as the log is kept: the log's index of operations is asked in the same step that
+// writes, and a repetition gets the first answer again (recall.go). When the outcome of an append is not known, the very
+// same append is sent again before anything else is appended.
+//
+// Processor is safe for concurrent use. What an event means is package projection's concern, who may send a command that
+// of package transport.
+package command
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"graphy/eventstore"
+	"graphy/projection"
+)
+
+// The types of commands that clients send (API.md, Commands).
+const (
+	CreateNode         = "CREATE_NODE"
+	UpdateNode         = "UPDATE_NODE"
+	UpdateNodePosition = "UPDATE_NODE_POSITION"
+	UpdateNodeTitle    = "UPDATE_NODE_TITLE"
+	DeleteNode         = "DELETE_NODE"
+	CreateEdge         = "CREATE_EDGE"
+	UpdateEdge         = "UPDATE_EDGE"
+	DeleteEdge         = "DELETE_EDGE"
+	UpdateViewport     = "UPDATE_VIEWPORT"
+	BatchUpdate        = "BATCH_UPDATE"
+
+	// Batch is the type of the event of an atomic batch; no client sends it.
+	Batch = "BATCH"
+)
+
+// Identity says who sends a command.
+type Identity struct {
+	UserID string
+	// ClientID is the tab or process; "" stands for all clients of the user that do not name themselves.
+	ClientID string
+	// Fixed: ClientID counts whatever the body says, as on a WebSocket.
+	Fixed bool
+}
+
+// Command is a request to change a graph, as parsed and checked for form. It is read only once submitted.
+type Command struct {
+	Identity
+	OperationID string
+	Minted      bool // the client gave no operation id and a ULID was made: it cannot have been done before
+	Type        string
+	Payload     jsontext.Value // canonical; nil for Batch
+	Request     string         // fingerprint of type and payload
+
+	HasBase     bool
+	Base        eventstore.Version // the version that the edit was made on; head if HasBase is false
+	BaseHash    eventstore.Hash    // "" if not given
+	HasBaseHash bool
+	Timestamp   int64 // Unix ms, the client's clock; 0 if not given
+	Strategy    string
+	GestureID   string
+
+	// Operations are the parts of an atomic batch or of a BATCH_UPDATE, in order.
+	Operations []Command
+
+	pointer string // where the command stands in the request body: "", or "/operations/3"
+	write   write  // what it does, unless it has Operations
+}
+
+// Targets returns the entity that the command is about, as far as it is known before it is decided; for a batch the
+// entities of its parts.
+func (c *Command) Targets() []Target {
+	if c.Operations == nil {
+		return []Target{{c.write.kind, c.write.id}}
+	}
+	targets := make([]Target, 0, len(c.Operations))
+	for i := range c.Operations {
+		targets = append(targets, c.Operations[i].Targets()...)
+	}
+	return targets
+}
+
+// Target names an entity.
+type Target struct {
+	Kind projection.Kind
+	ID   string
+}
+
+// action is what a command does to its entity.
+type action int
+
+const (
+	create  action = iota // refused where the entity exists
+	update                // merge patch
+	replace               // upsert: the whole entity
+	remove
+)
+
+// write is a payload, checked and reduced to what decide needs.
+type write struct {
+	action action
+	kind   projection.Kind
+	id     string // "" until one is minted, for a create without id
+	// value is the entity without stamps and id (create, replace) or a merge patch (update), canonical.
+	value jsontext.Value
+}
+
+// Outcome is the answer to a command that is in the log.
+type Outcome struct {
+	OperationID string
+	Version     eventstore.Version
+	Hash        eventstore.Hash
+	Status      string // StatusProcessing, StatusCompleted or StatusConflict
+	Duplicate   bool   // done before; this is the first answer again
+	Result      jsontext.Value
+	Conflict    jsontext.Value // nil if nothing conflicted
+}
+
+// The states of an operation.
+const (
+	StatusProcessing = "processing"
+	StatusCompleted  = "completed"
+	StatusConflict   = "conflict"
+	StatusFailed     = "failed"
+)
+
+// Operation is what is known of an operation, newest first of its id.
+type Operation struct {
+	Outcome
+	GraphID     string
+	Type        string
+	Err         *Error // why it failed, nil unless Status is StatusFailed
+	CreatedAt   int64  // Unix ms
+	CompletedAt int64  // Unix ms; 0 if it has not completed, or that is not known
+}

@@ -1,0 +1,383 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"graphy/projection"
+)
+
+// This file reads the payload of each type of command into a write.
+
+// stamps are the properties that the server sets; a client's are passed over.
+const (
+	createdAt = "createdAt"
+	updatedAt = "updatedAt"
+)
+
+// payloadReader reads the payload of one type of command, which stands at a pointer, into the command.
+type payloadReader func(c *Command, payload jsontext.Value, at string) *Error
+
+// parsePayload fingerprints the request and reads the payload of a command whose body stands at c.pointer.
+func (c *Command) parsePayload(read payloadReader) *Error {
+	at := c.pointer + "/payload"
+	switch {
+	case c.Payload == nil:
+		return invalid(at, "is missing")
+	case c.Payload.Kind() != '{':
+		return invalid(at, "must be an object")
+	}
+	c.Request = fingerprint(c.Type, c.Payload)
+	return read(c, c.Payload, at)
+}
+
+// reader is the table of commands: a new one is a line here and a reader below. It is nil for an unknown type.
+func reader(commandType string) payloadReader {
+	type value = jsontext.Value
+	switch commandType {
+	case CreateNode:
+		return func(c *Command, p value, at string) *Error { return c.readEntity(create, projection.Node, p, at) }
+	case CreateEdge:
+		return func(c *Command, p value, at string) *Error { return c.readEntity(create, projection.Edge, p, at) }
+	case UpdateNode:
+		return func(c *Command, p value, at string) *Error { return c.readUpdates(projection.Node, "nodeId", p, at) }
+	case UpdateEdge:
+		return func(c *Command, p value, at string) *Error { return c.readUpdates(projection.Edge, "edgeId", p, at) }
+	case UpdateNodePosition:
+		return func(c *Command, p value, at string) *Error { return c.readProperty("position", p, at) }
+	case UpdateNodeTitle:
+		return func(c *Command, p value, at string) *Error { return c.readProperty("title", p, at) }
+	case DeleteNode:
+		return func(c *Command, p value, at string) *Error { return c.readRemoval(projection.Node, "nodeId", p, at) }
+	case DeleteEdge:
+		return func(c *Command, p value, at string) *Error { return c.readRemoval(projection.Edge, "edgeId", p, at) }
+	case UpdateViewport:
+		return (*Command).readViewport
+	case BatchUpdate:
+		return (*Command).readBatchUpdate
+	}
+	return nil
+}
+
+// readEntity reads a whole node or edge, as CREATE_… and the upserts of BATCH_UPDATE carry it.
+func (c *Command) readEntity(action action, kind projection.Kind, entity jsontext.Value, at string) *Error {
+	c.write = write{action: action, kind: kind}
+	if err := checkTree(entity, at, MaxDepth); err != nil {
+		return err
+	}
+	kept := jsontext.Value{'{'}
+	for name, value := range projection.Members(entity) {
+		key := string(name)
+		if key == createdAt || key == updatedAt || value.Kind() == 'n' {
+			continue
+		}
+		if key == "id" {
+			id, err := idValue(value)
+			if err != nil {
+				return err.under(at + "/id")
+			}
+			c.write.id = id
+			continue
+		}
+		if err := checkProperty(kind, key, value); err != nil {
+			return err.under(at + "/" + key)
+		}
+		kept = appendMember(kept, name, value)
+	}
+	c.write.value = append(kept, '}')
+	if kind == projection.Edge {
+		for _, end := range []string{"source", "target"} {
+			if projection.Member(c.write.value, end) == nil {
+				return invalid(at+"/"+end, "is missing: an edge has two ends")
+			}
+		}
+	}
+	return checkSize(c.write.value, at)
+}
+
+// readUpdates reads {nodeId|edgeId, updates}.
+func (c *Command) readUpdates(kind projection.Kind, idName string, payload jsontext.Value, at string) *Error {
+	id, updates, err := readFields(payload, at, idName, "updates")
+	if err != nil {
+		return err
+	}
+	c.write = write{action: update, kind: kind}
+	if c.write.id, err = idValue(id); err != nil {
+		return err.under(at + "/" + idName)
+	}
+	at += "/updates"
+	if updates.Kind() != '{' {
+		return invalid(at, "must be an object (a JSON Merge Patch)")
+	}
+	if err := checkTree(updates, at, MaxDepth); err != nil {
+		return err
+	}
+	kept := jsontext.Value{'{'}
+	for name, value := range projection.Members(updates) {
+		switch key := string(name); key {
+		case createdAt, updatedAt:
+			continue
+		case "id":
+			if value.Kind() != '"' || projection.Text(value) != c.write.id {
+				return invalid(at+"/id", "the id may not change")
+			}
+			continue
+		default:
+			if err := checkUpdate(kind, key, value); err != nil {
+				return err.under(at + "/" + key)
+			}
+		}
+		kept = appendMember(kept, name, value)
+	}
+	c.write.value = append(kept, '}')
+	return checkSize(c.write.value, at)
+}
+
+// readProperty reads {nodeId, NAME}, a merge patch of one property.
+func (c *Command) readProperty(property string, payload jsontext.Value, at string) *Error {
+	id, value, err := readFields(payload, at, "nodeId", property)
+	if err != nil {
+		return err
+	}
+	c.write = write{action: update, kind: projection.Node}
+	if c.write.id, err = idValue(id); err != nil {
+		return err.under(at + "/nodeId")
+	}
+	if err := checkProperty(projection.Node, property, value); err != nil {
+		return err.under(at + "/" + property)
+	}
+	if property == "position" {
+		for name := range projection.Members(value) {
+			if string(name) != "x" && string(name) != "y" {
+				return unknownField(at+"/position", name)
+			}
+		}
+	}
+	patch := append(make(jsontext.Value, 0, len(property)+len(value)+len(`{"":}`)), '{')
+	c.write.value = append(appendMember(patch, []byte(property), value), '}')
+	return nil
+}
+
+// readRemoval reads {nodeId} or {edgeId}.
+func (c *Command) readRemoval(kind projection.Kind, idName string, payload jsontext.Value, at string) *Error {
+	id, _, err := readFields(payload, at, idName, "")
+	if err != nil {
+		return err
+	}
+	c.write = write{action: remove, kind: kind}
+	if c.write.id, err = idValue(id); err != nil {
+		return err.under(at + "/" + idName)
+	}
+	return nil
+}
+
+// readViewport reads {x?, y?, zoom?}.
+func (c *Command) readViewport(payload jsontext.Value, at string) *Error {
+	for name, value := range projection.Members(payload) {
+		switch string(name) {
+		case "x", "y":
+			if value.Kind() != '0' {
+				return invalid(at+"/"+string(name), "must be a number")
+			}
+		case "zoom":
+			if value.Kind() != '0' || value[0] == '-' || string(value) == "0" {
+				return invalid(at+"/zoom", "must be a number above 0")
+			}
+		default:
+			return unknownField(at, name)
+		}
+	}
+	c.write = write{action: update, kind: projection.Viewport, id: projection.ViewportID, value: payload}
+	return nil
+}
+
+// readBatchUpdate reads {operations:[{type,payload}…]} or the upserts {nodes:{id:node…}, edges:[…], viewport:{…}}.
+func (c *Command) readBatchUpdate(payload jsontext.Value, at string) *Error {
+	if operations := projection.Member(payload, "operations"); operations != nil {
+		for name := range projection.Members(payload) {
+			if string(name) != "operations" {
+				return unknownField(at, name)
+			}
+		}
+		list, err := operationList(operations, at+"/operations")
+		if err != nil {
+			return err
+		}
+		c.Operations = make([]Command, len(list))
+		for i, element := range list {
+			if err := c.Operations[i].parsePart(element, fmt.Sprintf("%s/operations/%d", at, i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c.readUpserts(payload, at)
+}
+
+func (c *Command) readUpserts(payload jsontext.Value, at string) *Error {
+	var nodes, edges, viewport jsontext.Value
+	for name, value := range projection.Members(payload) {
+		switch string(name) {
+		case "nodes":
+			nodes = value
+		case "edges":
+			edges = value
+		case "viewport":
+			viewport = value
+		default:
+			return unknownField(at, name)
+		}
+	}
+	if err := c.readNodeUpserts(nodes, at+"/nodes"); err != nil {
+		return err
+	}
+	if err := c.readEdgeUpserts(edges, at+"/edges"); err != nil {
+		return err
+	}
+	if viewport != nil {
+		if viewport.Kind() != '{' {
+			return invalid(at+"/viewport", "must be an object")
+		}
+		part := Command{Type: BatchUpdate, pointer: at + "/viewport"}
+		if err := part.readViewport(viewport, part.pointer); err != nil {
+			return err
+		}
+		c.Operations = append(c.Operations, part)
+	}
+	switch {
+	case len(c.Operations) == 0:
+		return invalid(at, "a batch holds at least one operation")
+	case len(c.Operations) > MaxOperations:
+		return refuse(TooLarge, at, "a batch holds at most %d operations", MaxOperations)
+	}
+	for i := range c.Operations {
+		part := &c.Operations[i]
+		part.Request = fingerprint(part.Type, part.write.value)
+	}
+	return nil
+}
+
+func (c *Command) readNodeUpserts(nodes jsontext.Value, at string) *Error {
+	if nodes == nil {
+		return nil
+	}
+	if nodes.Kind() != '{' {
+		return invalid(at, "must be an object of nodes by their ids")
+	}
+	for name, node := range projection.Members(nodes) {
+		id := projection.Text(append(append([]byte{'"'}, name...), '"'))
+		part := Command{Type: BatchUpdate, pointer: at + "/" + escapePointer(id)}
+		if reason := idFault(id); reason != "" {
+			return refuse(InvalidID, part.pointer, "the id %s", reason)
+		}
+		if node.Kind() != '{' {
+			return invalid(part.pointer, "must be a node")
+		}
+		if err := part.readEntity(replace, projection.Node, node, part.pointer); err != nil {
+			return err
+		}
+		if part.write.id != "" && part.write.id != id {
+			return invalid(part.pointer+"/id", "is not the id that the node stands under")
+		}
+		part.write.id = id
+		c.Operations = append(c.Operations, part)
+	}
+	return nil
+}
+
+func (c *Command) readEdgeUpserts(edges jsontext.Value, at string) *Error {
+	if edges == nil {
+		return nil
+	}
+	if edges.Kind() != '[' {
+		return invalid(at, "must be an array of edges")
+	}
+	index := 0
+	for edge := range projection.Elements(edges) {
+		part := Command{Type: BatchUpdate, pointer: fmt.Sprintf("%s/%d", at, index)}
+		index++
+		if edge.Kind() != '{' {
+			return invalid(part.pointer, "must be an edge")
+		}
+		if err := part.readEntity(replace, projection.Edge, edge, part.pointer); err != nil {
+			return err
+		}
+		c.Operations = append(c.Operations, part)
+	}
+	return nil
+}
+
+// readFields reads an object of exactly two members, or of one if second is "".
+func readFields(object jsontext.Value, at, first, second string) (a, b jsontext.Value, err *Error) {
+	for name, value := range projection.Members(object) {
+		switch {
+		case string(name) == first:
+			a = value
+		case second != "" && string(name) == second:
+			b = value
+		default:
+			return nil, nil, unknownField(at, name)
+		}
+	}
+	switch {
+	case a == nil:
+		return nil, nil, invalid(at+"/"+first, "is missing")
+	case b == nil && second != "":
+		return nil, nil, invalid(at+"/"+second, "is missing")
+	}
+	return a, b, nil
+}
+
+// checkUpdate checks one member of a merge patch, where null removes.
+func checkUpdate(kind projection.Kind, name string, value jsontext.Value) *Error {
+	if value.Kind() == 'n' {
+		if kind == projection.Edge && (name == "source" || name == "target") {
+			return invalid("", "an edge has two ends")
+		}
+		return nil
+	}
+	return checkProperty(kind, name, value)
+}
+
+// checkProperty checks the properties that mean something to the server; all others are the user's. Its refusal points
+// from the property.
+func checkProperty(kind projection.Kind, name string, value jsontext.Value) *Error {
+	switch {
+	case kind == projection.Edge && (name == "source" || name == "target"):
+		_, err := idValue(value)
+		return err
+	case kind == projection.Node && (name == "title" || name == "type"):
+		if value.Kind() != '"' {
+			return invalid("", "must be a string")
+		}
+		if name == "title" && len(projection.Text(value)) > MaxTitle {
+			return refuse(TooLarge, "", "a title has at most %d bytes", MaxTitle)
+		}
+	case kind == projection.Node && name == "position":
+		if value.Kind() != '{' {
+			return invalid("", "must be an object with the numbers x and y")
+		}
+		for _, axis := range [...]string{"x", "y"} {
+			if number := projection.Member(value, axis); number == nil || number.Kind() != '0' {
+				return invalid("/"+axis, "must be a number")
+			}
+		}
+	}
+	return nil
+}
+
+func checkSize(value jsontext.Value, at string) *Error {
+	if len(value) > MaxEntity {
+		return refuse(TooLarge, at, "an entity has at most %d bytes", MaxEntity)
+	}
+	return nil
+}
+
+func appendMember(object jsontext.Value, name, value []byte) jsontext.Value {
+	if len(object) > 1 {
+		object = append(object, ',')
+	}
+	object = append(append(append(object, '"'), name...), '"', ':')
+	return append(object, value...)
+}
