@@ -1,0 +1,152 @@
+package transport
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"graphy/command"
+	"graphy/eventstore"
+)
+
+// commandRequest is what the routes that take commands have in common.
+type commandRequest struct {
+	graph    string
+	identity command.Identity
+	body     []byte
+	wait     bool // answer when the read models hold it
+}
+
+func (s *Server) readCommand(c echo.Context) (commandRequest, error) {
+	r := c.Request()
+	graph, err := idParam(c, "graphId")
+	if err != nil {
+		return commandRequest{}, err
+	}
+	request := commandRequest{graph: graph, wait: prefersWait(r.Header)}
+	q := parseQuery(r.URL.RawQuery)
+	if request.identity, err = s.identify(r, q); err != nil {
+		return request, err
+	}
+	if wait, ok := q.take("wait"); ok {
+		request.wait = true
+		if wait != command.StatusCompleted {
+			q.fail(`query parameter "wait" is %.64q, not "completed"`, wait)
+		}
+	}
+	if err := q.done(); err != nil {
+		return request, err
+	}
+	request.body, err = s.readBody(r)
+	return request, err
+}
+
+// prefersWait tells whether a Prefer header (RFC 7240) asks for the finished result.
+func prefersWait(header http.Header) bool {
+	for _, line := range header["Prefer"] {
+		for preference := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(preference, ";")
+			name, _, _ = strings.Cut(name, "=")
+			if strings.EqualFold(strings.TrimSpace(name), "wait") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// postCommand answers 202 as soon as the event is in the log, or 200 when it is in the read models too and that was
+// asked for.
+func (s *Server) postCommand(c echo.Context) error {
+	request, err := s.readCommand(c)
+	if err != nil {
+		return err
+	}
+	cmd, err := command.Parse(request.body, request.identity)
+	if err != nil {
+		s.services.Commands.Refused(request.graph, request.identity, err)
+		return err
+	}
+	return s.do(c, request, cmd)
+}
+
+func (s *Server) postBatch(c echo.Context) error {
+	request, err := s.readCommand(c)
+	if err != nil {
+		return err
+	}
+	atomic, commands, refusals, err := command.ParseBatch(request.body, request.identity)
+	switch {
+	case err != nil:
+		s.services.Commands.Refused(request.graph, request.identity, err)
+		return err
+	case atomic != nil:
+		return s.do(c, request, atomic)
+	}
+	return s.doEach(c, request, commands, refusals)
+}
+
+func (s *Server) do(c echo.Context, request commandRequest, cmd *command.Command) error {
+	ctx := c.Request().Context()
+	outcome, err := s.services.Commands.Do(ctx, request.graph, cmd)
+	if err != nil {
+		return err
+	}
+	status := http.StatusAccepted
+	if request.wait && s.awaitCompleted(ctx, request.graph, outcome.Version) {
+		status = http.StatusOK
+		complete(&outcome)
+	}
+	buffer := borrow()
+	defer giveBack(buffer)
+	buffer.bytes = appendOutcome(buffer.bytes, &outcome, s.lag.estimate())
+	return writeJSON(c, status, buffer.bytes)
+}
+
+// awaitCompleted waits for the read models to hold version, and tells whether they do.
+func (s *Server) awaitCompleted(ctx context.Context, graph string, version eventstore.Version) bool {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.WaitLimit)
+	defer cancel()
+	start := time.Now()
+	if s.services.Await(ctx, graph, version) != nil {
+		return false // the command is in the log all the same
+	}
+	s.lag.observe(time.Since(start))
+	return true
+}
+
+// complete moves an outcome on, now that the read models hold it. An open conflict stays one.
+func complete(outcome *command.Outcome) {
+	if outcome.Status == command.StatusProcessing {
+		outcome.Status = command.StatusCompleted
+	}
+}
+
+// doEach carries out a batch that is not atomic and answers for each operation in the order sent. refusals holds those
+// that were refused for their form already and are nil in commands.
+func (s *Server) doEach(c echo.Context, request commandRequest, commands []*command.Command, refusals []error) error {
+	ctx := c.Request().Context()
+	results := s.services.Commands.DoEach(ctx, request.graph, commands)
+	newest := eventstore.Version(0)
+	for i := range results {
+		if refusals[i] != nil {
+			s.services.Commands.Refused(request.graph, request.identity, refusals[i])
+			results[i].Err = refusals[i]
+		}
+		newest = max(newest, results[i].Outcome.Version)
+	}
+	status := http.StatusAccepted
+	if request.wait && s.awaitCompleted(ctx, request.graph, newest) {
+		status = http.StatusOK
+		for i := range results {
+			complete(&results[i].Outcome)
+		}
+	}
+	buffer := borrow()
+	defer giveBack(buffer)
+	buffer.bytes = s.appendResults(buffer.bytes, request.graph, results)
+	return writeJSON(c, status, buffer.bytes)
+}

@@ -1,0 +1,64 @@
+package transport
+
+import (
+	"net/http"
+	"runtime/debug"
+
+	"go.uber.org/zap"
+
+	"graphy/command"
+)
+
+// Header values that never change, shared by all answers: net/http only reads them.
+var (
+	noSniff     = []string{"nosniff"}
+	noStore     = []string{"no-store"}
+	noContent   = []string{"default-src 'none'; frame-ancestors 'none'"}
+	varyOrigin  = []string{"Origin"}
+	jsonType    = []string{"application/json"}
+	problemType = []string{"application/problem+json"}
+)
+
+// protect goes around every request: it recovers panics, sets the headers that every answer has, and keeps out
+// browsers of foreign origins.
+func (s *Server) protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.recoverPanic(w, r)
+		header := w.Header()
+		header["X-Content-Type-Options"] = noSniff
+		header["Content-Security-Policy"] = noContent
+		header["Cache-Control"] = noStore // where a handler does not know better
+		header["Vary"] = varyOrigin
+		if origin := r.Header["Origin"]; len(origin) > 0 {
+			if !s.originAllowed(r) {
+				s.writeProblem(w, r, problemOf(refuse(forbidden, "origin %.200q may not call this server", origin[0])))
+				return
+			}
+			header["Access-Control-Allow-Origin"] = origin[:1]
+			header["Access-Control-Expose-Headers"] = exposedHeaders
+			if isPreflight(r) {
+				answerPreflight(w)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recoverPanic turns a panic into a 500 if nothing was sent, else into a cut connection, so that nobody takes half an
+// answer for a whole one.
+func (s *Server) recoverPanic(w http.ResponseWriter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler {
+		panic(cause)
+	}
+	s.logger.Error("panic while serving a request", zap.Any("panic", cause),
+		zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.ByteString("stack", debug.Stack()))
+	if w.Header()["Content-Length"] != nil || w.Header()["Content-Type"] != nil {
+		panic(http.ErrAbortHandler) // an answer was begun
+	}
+	s.writeProblem(w, r, problemOf(refuse(command.Internal, "")))
+}

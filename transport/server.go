@@ -1,0 +1,156 @@
+// Package transport is the edge of the system: HTTP and WebSocket as API.md promises them to clients.
+//
+// A request is decoded, its sender identified, its form and size checked; then it is handed to package command or
+// answered from the log (deltas) or the read models (states, entities). Every refusal is a problem document
+// (RFC 9457), made in errors.go from the one table of errors.
+//
+// An answer 202 means that the event is in the log, never less. A state is served at the version of the read model's
+// checkpoint at the time of the request, whole (I5), and never below a minVersion asked for (I6). Deltas come straight
+// from the log, in order and without a hole (I4). Nothing is retried here: a client whose call ended in
+// outcome-unknown sends it again with the same operation id.
+//
+// All exported functions and methods are safe for concurrent use. Deciding, storing and folding are left to the
+// packages below; listening and the order of shutdown to cmd.
+package transport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"graphy/command"
+	"graphy/eventstore"
+	"graphy/projection"
+)
+
+// Commands carries out what changes a graph; *command.Processor is one.
+type Commands interface {
+	Submit(ctx context.Context, graph string, command *command.Command, reply func(command.Outcome, error))
+	Do(ctx context.Context, graph string, command *command.Command) (command.Outcome, error)
+	DoEach(ctx context.Context, graph string, commands []*command.Command) []command.Result
+	Operation(ctx context.Context, graph, id string) (command.Operation, error)
+	Delete(ctx context.Context, graph string) error
+	Refused(graph string, identity command.Identity, err error)
+	Head(graph string) eventstore.Version
+}
+
+var _ Commands = (*command.Processor)(nil)
+
+// Services are what the transport serves. All are safe for concurrent use; nil where a role that needs it is off.
+type Services struct {
+	Commands Commands
+	Log      eventstore.Log
+	Models   projection.ReadModels
+	// Await returns nil once the read models of graph have reached version, or ctx's error.
+	Await func(ctx context.Context, graph string, version eventstore.Version) error
+	// Ready says whether the process can do its work; it is asked for each /readyz.
+	Ready func(ctx context.Context) Readiness
+}
+
+// Readiness is what /readyz tells. The zero value is not ready.
+type Readiness struct {
+	OK       bool
+	Reasons  []string // why not, each with the remedy in words
+	Warnings []string // what an operator should know though the process is ready: parked graphs, weak durability
+}
+
+// Options configure a Server. The zero value of a limit is its default.
+type Options struct {
+	API, Realtime bool     // the roles of this process; with both off only health is served
+	Development   bool     // no tokens: everybody is who they say they are, and may do everything
+	Origins       []string // exact origins of browsers that may call; none: the server's own, and loopback in development
+
+	BodyLimit  int           // bytes of a body or frame; default 1 MiB
+	CacheBytes int           // encoded states kept; default 64 MiB
+	LongPolls  int           // requests that wait for changes at a time; default 10,000
+	ReadLimit  time.Duration // the longest a query waits for the stores; default 2.5s
+	WaitLimit  time.Duration // the longest a command waits to be completed; default 5s
+	Sockets    int           // WebSockets open at a time; default 10,000
+
+	Logger   *zap.Logger          // default discards
+	Registry *prometheus.Registry // where metrics go; default one of its own
+}
+
+// Server answers clients. Its handlers work from New on; Run does what goes on between requests.
+type Server struct {
+	services Services
+	opts     Options
+	logger   *zap.Logger
+	metrics  *metrics
+	states   *states
+	tails    *tails
+	lag      lagMeter
+	polls    atomic.Int64 // requests that wait for changes
+
+	public, admin http.Handler
+
+	serving context.Context // done when Drain begins
+	drain   context.CancelFunc
+
+	sockets *sockets // the WebSocket half, see ws.go
+}
+
+// New returns a Server on services. It starts nothing.
+func New(services Services, opts Options) *Server {
+	opts.BodyLimit = cmp.Or(opts.BodyLimit, 1<<20)
+	opts.CacheBytes = cmp.Or(opts.CacheBytes, 64<<20)
+	opts.LongPolls = cmp.Or(opts.LongPolls, 10_000)
+	opts.ReadLimit = cmp.Or(opts.ReadLimit, 2500*time.Millisecond)
+	opts.WaitLimit = cmp.Or(opts.WaitLimit, 5*time.Second)
+	opts.Sockets = cmp.Or(opts.Sockets, 10_000)
+	opts.Logger = cmp.Or(opts.Logger, zap.NewNop())
+	opts.Registry = cmp.Or(opts.Registry, prometheus.NewRegistry())
+	s := &Server{services: services, opts: opts, logger: opts.Logger}
+	s.serving, s.drain = context.WithCancel(context.Background())
+	s.metrics = newMetrics(opts.Registry)
+	s.states = newStates(services.Models, opts.CacheBytes)
+	s.tails = newTails(services.Log, opts.CacheBytes/2)
+	s.sockets = newSockets(s)
+	s.public = s.protect(s.routes())
+	s.admin = s.protect(s.adminRoutes())
+	return s
+}
+
+// Handler serves clients: the public listener.
+func (s *Server) Handler() http.Handler { return s.public }
+
+// AdminHandler serves operators: /metrics, /healthz, /readyz. It belongs on a listener of its own.
+func (s *Server) AdminHandler() http.Handler { return s.admin }
+
+// HTTPServer returns a server of handler at addr that cannot be held up by slow senders or idle connections. Its time
+// limits leave room for the longest poll.
+func (s *Server) HTTPServer(addr string, handler http.Handler) *http.Server {
+	return &http.Server{
+		Addr:              addr,
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          zap.NewStdLog(s.logger),
+	}
+}
+
+// Run does the work between requests until ctx is done: hubs and sessions of WebSockets. It returns nil when ctx
+// ended it.
+func (s *Server) Run(ctx context.Context) error {
+	err := s.sockets.run(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// Drain makes the server not ready, ends what waits for news, and says good-bye to WebSockets once their commands are
+// answered, at the latest when ctx is done. Requests are answered on: http.Server.Shutdown comes after it.
+func (s *Server) Drain(ctx context.Context) error {
+	s.drain()
+	return s.sockets.drain(ctx)
+}
