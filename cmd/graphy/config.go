@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// config is what serve is told, by environment or, with precedence, by flags.
+type config struct {
+	Addr      string   `env:"GRAPHY_ADDR" envDefault:"127.0.0.1:3000"`
+	AdminAddr string   `env:"GRAPHY_ADMIN_ADDR" envDefault:"127.0.0.1:3001"`
+	RedisURL  string   `env:"GRAPHY_REDIS_URL"`
+	DataDir   string   `env:"GRAPHY_DATA_DIR" envDefault:"./graphy-data"`
+	Roles     []string `env:"GRAPHY_ROLES" envDefault:"api,projector,realtime"`
+	KeyPrefix string   `env:"GRAPHY_KEY_PREFIX"`
+	LogLevel  string   `env:"GRAPHY_LOG_LEVEL" envDefault:"info"`
+	Origins   []string `env:"GRAPHY_ORIGINS"`
+
+	JWTSecret string `env:"GRAPHY_JWT_SECRET"`
+	JWKSURL   string `env:"GRAPHY_JWKS_URL"`
+
+	adminChosen bool // AdminAddr was given, not defaulted
+}
+
+// bind makes a flag of every field that has one, with the environment's value as its default. It returns what is wrong
+// with the environment, to be reported once a command runs.
+func (c *config) bind(cmd *cobra.Command) error {
+	err := env.ParseWithOptions(c, env.Options{OnSet: func(tag string, _ any, isDefault bool) {
+		if tag == "GRAPHY_ADMIN_ADDR" {
+			c.adminChosen = !isDefault
+		}
+	}})
+	flags := cmd.Flags()
+	flags.StringVar(&c.Addr, "addr", c.Addr, "address of clients: HTTP and WebSocket (GRAPHY_ADDR)")
+	flags.StringVar(&c.AdminAddr, "admin-addr", c.AdminAddr, "address of operators: metrics and health; empty: none (GRAPHY_ADMIN_ADDR)")
+	flags.StringVar(&c.RedisURL, "redis-url", c.RedisURL,
+		"redis://, rediss://, redis+cluster://h1:p,h2:p or redis+sentinel://…; empty: a Redis inside the process (GRAPHY_REDIS_URL)")
+	flags.StringVar(&c.DataDir, "data-dir", c.DataDir,
+		"folder of the journal of the Redis inside the process; empty: memory only (GRAPHY_DATA_DIR)")
+	flags.StringSliceVar(&c.Roles, "roles", c.Roles, "what this process does: api, projector, realtime (GRAPHY_ROLES)")
+	flags.StringVar(&c.KeyPrefix, "key-prefix", c.KeyPrefix, "put before every Redis key (GRAPHY_KEY_PREFIX)")
+	flags.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error (GRAPHY_LOG_LEVEL)")
+	flags.StringSliceVar(&c.Origins, "origins", c.Origins,
+		"exact origins of browsers that may call; empty: the server's own, and loopback ones (GRAPHY_ORIGINS)")
+	return err
+}
+
+var allRoles = []string{"api", "projector", "realtime"}
+
+// check refuses what cannot be served, in words that say what to change.
+func (c *config) check() error {
+	if c.JWTSecret != "" || c.JWKSURL != "" {
+		return errors.New("tokens are not supported yet: unset GRAPHY_JWT_SECRET and GRAPHY_JWKS_URL, and keep the server on loopback")
+	}
+	if len(c.Roles) == 0 {
+		return fmt.Errorf("GRAPHY_ROLES names no role: choose among %s", strings.Join(allRoles, ", "))
+	}
+	for _, role := range c.Roles {
+		if !slices.Contains(allRoles, role) {
+			return fmt.Errorf("GRAPHY_ROLES: there is no role %q: choose among %s", role, strings.Join(allRoles, ", "))
+		}
+	}
+	if err := checkLoopback("GRAPHY_ADDR", c.Addr); err != nil {
+		return err
+	}
+	if c.AdminAddr == "" {
+		return nil
+	}
+	return checkLoopback("GRAPHY_ADMIN_ADDR", c.AdminAddr)
+}
+
+// checkLoopback refuses an address that others can reach: in development mode everybody may do everything.
+func checkLoopback(name, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s %q is not host:port: %w", name, addr, err)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%s %q is not a loopback address: without tokens everybody who can reach the server may do everything, "+
+		"so it listens on 127.0.0.1 only; put a reverse proxy that authenticates in front of it", name, addr)
+}
+
+func (c *config) has(role string) bool { return slices.Contains(c.Roles, role) }
+
+// newLogger logs to stderr: JSON lines, times in ISO 8601.
+func newLogger(level string) (*zap.Logger, error) {
+	parsed, err := zapcore.ParseLevel(level)
+	if err != nil {
+		return nil, fmt.Errorf("GRAPHY_LOG_LEVEL: %w", err)
+	}
+	settings := zap.NewProductionConfig()
+	settings.Level = zap.NewAtomicLevelAt(parsed)
+	settings.EncoderConfig.EncodeTime = zapcore.ISO8601TimeEncoder
+	settings.DisableCaller = true
+	return settings.Build()
+}

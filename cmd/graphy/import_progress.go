@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// progress shows how far an import is: a bar on a terminal, else a line for each tenth.
+type progress struct {
+	out         io.Writer
+	bar         *progressbar.ProgressBar // nil: not a terminal
+	done, total int
+	tenths      int
+}
+
+func newProgress(out io.Writer, total int) *progress {
+	p := &progress{out: out, total: total}
+	if file, ok := out.(*os.File); ok && total > 0 && term.IsTerminal(int(file.Fd())) {
+		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(out), progressbar.OptionSetDescription("importing"),
+			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+	}
+	return p
+}
+
+func (p *progress) add(entities int) {
+	p.done = min(p.done+entities, p.total)
+	if p.bar != nil {
+		_ = p.bar.Set(p.done) // a terminal that has gone is no reason to stop
+		return
+	}
+	if p.total == 0 {
+		return
+	}
+	if tenths := 10 * p.done / p.total; tenths > p.tenths {
+		p.tenths = tenths
+		fmt.Fprintf(p.out, "%d of %d\n", p.done, p.total)
+	}
+}
+
+func (p *progress) retrying(err error, next time.Duration) {
+	p.finish()
+	fmt.Fprintf(p.out, "%v; again in %v\n", err, next.Round(time.Millisecond))
+}
+
+// finish takes the bar away, so that what is printed next has a line of its own.
+func (p *progress) finish() {
+	if p.bar != nil {
+		_ = p.bar.Clear()
+	}
+}
