@@ -1,0 +1,150 @@
+// Command bench measures how fast Graphy is, on the machine it runs on, and prints a table in Markdown.
+//
+// It starts, as child processes on loopback, a redis-server (append-only file, fsync every second, in a temporary
+// folder), `graphy serve` built from this module, and a bare reference: an echo handler that decodes and answers the
+// same JSON, a melody WebSocket that sends back what it gets, an echo handler with one XADD, and the bytes of a state
+// served from memory. Generator, server and Redis share the machine, as they do for the peers that the targets come
+// from; the generator is the same for subject and reference, and does as little as it can for each answer.
+//
+// A row alternates rounds of reference and subject, each after a warm-up and a pause until the servers are idle, and
+// tells the medians. What counts are the ratios: the figures themselves are those of one machine on one day. CPU per
+// command is the user and system time of graphy and redis-server, from the start of the round until both are idle
+// again, so what is done behind the answer is in it. Linux tells that; elsewhere the column stays empty.
+//
+// Everything is bounded in time, and all that was started ends with the program, whichever way that ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// referenceCommand is the hidden command that runs the reference instead of the benchmarks.
+const referenceCommand = "reference"
+
+// timeLimit is how long a run may take altogether.
+const timeLimit = 15 * time.Minute
+
+// options are what a run is told.
+type options struct {
+	rounds int
+	span   time.Duration // of one round, without its warm-up
+	events int           // of the long log
+	rows   *regexp.Regexp
+	perf   string // file for perf record; empty: none
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == referenceCommand {
+		return serveReference(ctx, args[1:])
+	}
+	opts, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	defer cancel()
+	l, err := openLab(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	report := newReport(ctx, l, commandLine(args))
+	var failures []error
+	for _, row := range allRows {
+		if !opts.rows.MatchString(row.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s …\n", row.name)
+		begun := time.Now()
+		lines, err := row.run(ctx, l)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", row.name, err))
+			lines = []line{{what: row.name, figure: "failed"}}
+		}
+		report.add(lines...)
+		if ctx.Err() != nil {
+			break
+		}
+		fmt.Fprintf(os.Stderr, "%s took %.1f s\n", row.name, time.Since(begun).Seconds())
+	}
+	report.print(os.Stdout)
+	return errors.Join(failures...)
+}
+
+// commandLine returns what to type to run this again.
+func commandLine(args []string) string {
+	words := []string{"go run ./cmd/bench"}
+	for _, arg := range args {
+		if strings.ContainsAny(arg, " |()*?$") {
+			arg = "'" + arg + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}
+
+// row is a part of the run that can be chosen by its name.
+type row struct {
+	name string
+	run  func(ctx context.Context, l *lab) ([]line, error)
+}
+
+var allRows = []row{
+	{"http", httpRow},
+	{"websocket", webSocketRow},
+	{"pipelined", pipelinedRow},
+	{"hot-http", hotHTTPRow},
+	{"hot-websocket", hotWebSocketRow},
+	{"seen", seenRow},
+	{"read-model", readModelRow},
+	{"state", stateRow},
+	{"memory", memoryRow},
+	{"changes", changesRow},
+}
+
+func parseOptions(args []string) (*options, error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	names := make([]string, len(allRows))
+	for i, row := range allRows {
+		names[i] = row.name
+	}
+	short := flags.Bool("short", false, "one short round each, and a log of 100,000 events for 1,000,000: a minute")
+	rounds := flags.Int("rounds", 3, "rounds of which the median counts; made odd")
+	rows := flags.String("run", "", "only rows whose name matches this regular expression: "+strings.Join(names, ", "))
+	perf := flags.String("perf", "", "record graphy's CPU profile with perf into this `file`")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	pattern, err := regexp.Compile("^(?:" + *rows + ")")
+	if err != nil {
+		return nil, fmt.Errorf("-run: %w", err)
+	}
+	opts := &options{rounds: max(*rounds, 1) | 1, span: 2500 * time.Millisecond, events: 1_000_000, rows: pattern, perf: *perf}
+	if *short {
+		opts.rounds, opts.span, opts.events = 1, time.Second, 100_000
+	}
+	return opts, nil
+}
