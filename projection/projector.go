@@ -33,7 +33,7 @@ import (
 // ProjectorOptions configure a Projector. The zero value is ready to use.
 type ProjectorOptions struct {
 	Shards int           // goroutines that fold, each for its share of the graphs; default 4 for each CPU, at least 16
-	Linger time.Duration // time between commits of one graph, half of it at the least, unless somebody waits; default 8ms
+	Linger time.Duration // least time between commits of one graph, unless somebody waits; default 8ms
 	Yield  time.Duration // how long a graph is left to another projector that was faster; default 50ms
 	Cache  int           // bytes of folded graphs kept in memory, over all shards; default 256 MiB
 	Idle   time.Duration // how long a graph stays in memory that nothing is heard of; default 5m
@@ -77,7 +77,6 @@ type Projector struct {
 	models  ReadModels
 	opts    ProjectorOptions
 	shards  []*shard
-	epoch   time.Time // beats are counted from here
 	running atomic.Bool
 	parked  parking
 	waiters waiters
@@ -86,7 +85,7 @@ type Projector struct {
 
 // NewProjector returns a Projector from log to models.
 func NewProjector(log eventstore.Log, models ReadModels, opts ProjectorOptions) *Projector {
-	p := &Projector{log: log, models: models, opts: opts.withDefaults(), epoch: time.Now(), metrics: newMetrics()}
+	p := &Projector{log: log, models: models, opts: opts.withDefaults(), metrics: newMetrics()}
 	p.parked.graphs = map[string]ParkedGraph{}
 	p.waiters.graphs = map[string]*watch{}
 	p.shards = make([]*shard, p.opts.Shards)
@@ -119,15 +118,6 @@ func (p *Projector) listen(ctx context.Context) {
 		}
 		pause(ctx, p.opts.Backoff)
 	}
-}
-
-// beat returns when a graph that was committed last at that time is due again: about Linger later, at one of the
-// moments that all graphs share. So one wake-up serves many graphs, and their commits travel together.
-func (p *Projector) beat(committed time.Time) time.Time {
-	if committed.IsZero() {
-		return committed
-	}
-	return p.epoch.Add((committed.Sub(p.epoch) + p.opts.Linger).Round(p.opts.Linger))
 }
 
 // ring passes news on to the graph's shard; nobody would take them in while Run does not run.

@@ -144,7 +144,7 @@ func (s *shard) collect() {
 // schedule puts f into the queue, or moves it forward there.
 func (s *shard) schedule(f *follower, now time.Time) {
 	due := now
-	if next := s.projector.beat(f.committed); next.After(due) && !s.projector.waiters.waiting(f.id) {
+	if next := f.committed.Add(s.projector.opts.Linger); next.After(due) && !s.projector.waiters.waiting(f.id) {
 		due = next
 	}
 	if f.yield && f.index < 0 {

@@ -48,19 +48,3 @@ func TestQueuedGraphIsLeftAsleep(t *testing.T) {
 		t.Error("a graph that was taken off the queue: asleep")
 	}
 }
-
-// TestBeat: all graphs share the moments at which they are due, about Linger after their last commit.
-func TestBeat(t *testing.T) {
-	const linger = 8 * time.Millisecond
-	p := NewProjector(nil, nil, ProjectorOptions{Linger: linger})
-	if got := p.beat(time.Time{}); !got.IsZero() {
-		t.Errorf("never committed: got %v, want it to be due", got)
-	}
-	for after := range 100 * time.Millisecond / (100 * time.Microsecond) {
-		committed := p.epoch.Add(after * 100 * time.Microsecond)
-		due := p.beat(committed)
-		if wait := due.Sub(committed); wait < linger/2 || wait > linger+linger/2 || due.Sub(p.epoch)%linger != 0 {
-			t.Errorf("committed %v after the start: due %v later", committed.Sub(p.epoch), wait)
-		}
-	}
-}
