@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -116,6 +117,8 @@ func (s *session) run() {
 	defer s.p.group.Done()
 	var items []pending
 	for {
+		// Whoever is about to submit does so first: larger batches cost less for each command.
+		runtime.Gosched()
 		if items = s.take(items); items == nil {
 			return
 		}

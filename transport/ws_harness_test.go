@@ -99,6 +99,9 @@ type writer struct {
 	holding bool
 }
 
+// Refused is nothing to a writer: it keeps no operations.
+func (w *writer) Refused(string, command.Identity, error) {}
+
 func (w *writer) Submit(ctx context.Context, graph string, c *command.Command, reply func(command.Outcome, error)) {
 	w.mu.Lock()
 	outcome, err := w.write(ctx, graph, c)
