@@ -273,7 +273,7 @@ func mergeMembers(a, b []byte) merge {
 }
 
 func (m *merge) next() bool {
-	order := 0
+	var order int
 	switch {
 	case m.moreA && m.moreB:
 		order = CompareNames(m.a.name, m.b.name)

@@ -126,7 +126,7 @@ func TestLogIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := memorylog.New()
 		models := memory.New(log)
-		projector, stop := project(t, log, models, projection.ProjectorOptions{})
+		_, stop := project(t, log, models, projection.ProjectorOptions{})
 		w := projectiontest.NewWriter("g", source(1))
 		events := w.Events(10)
 		projectiontest.Append(t, log, "g", events...)
@@ -136,7 +136,7 @@ func TestLogIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		relisted := &listedLog{Log: log, streams: []string{"g"}}
-		projector, stop = project(t, relisted, models, projection.ProjectorOptions{})
+		projector, stop := project(t, relisted, models, projection.ProjectorOptions{})
 		defer stop()
 		settle()
 		projectiontest.Same(t, models, w.Graph)

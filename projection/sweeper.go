@@ -40,9 +40,9 @@ func (p *Projector) sweepOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	graphs := make([]string, len(active))
+	graphs := make([]string, 0, len(active))
 	for i := range active {
-		graphs[i] = active[i].Stream
+		graphs = append(graphs, active[i].Stream)
 	}
 	for _, parked := range p.Parked() {
 		graphs = append(graphs, parked.Graph)

@@ -116,8 +116,8 @@ func (s *Server) awaitDelta(ctx context.Context, request changesRequest, idle de
 	waiting, cancel := context.WithTimeout(ctx, request.wait)
 	defer cancel()
 	defer context.AfterFunc(s.serving, cancel)()
-	for range s.services.Log.Tail(waiting, request.graph, request.since) {
-		break // an event, a reset, or an error: reading again tells which
+	for range s.services.Log.Tail(waiting, request.graph, request.since) { //nolint:errcheck // reading again tells which
+		break // an event, a reset, or an error
 	}
 	if waiting.Err() != nil && ctx.Err() == nil {
 		return idle, nil

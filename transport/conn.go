@@ -111,7 +111,7 @@ func (c *gatherConn) flush() {
 // send writes part without holding mu. The deadline is set while it is held, so that it cannot undo the one of Close.
 func (c *gatherConn) send(part []byte) error {
 	if !c.closed {
-		c.Conn.SetWriteDeadline(time.Now().Add(cmp.Or(c.patience, mostPatience)))
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(cmp.Or(c.patience, mostPatience)))
 	}
 	c.mu.Unlock()
 	defer c.mu.Lock()
@@ -137,7 +137,7 @@ func (c *gatherConn) SetWriteDeadline(t time.Time) error {
 
 // SetDeadline sets the deadlines of both directions.
 func (c *gatherConn) SetDeadline(t time.Time) error {
-	c.SetWriteDeadline(t)
+	_ = c.SetWriteDeadline(t)
 	return c.Conn.SetReadDeadline(t)
 }
 
@@ -159,7 +159,7 @@ func (c *gatherConn) Close() error {
 		return net.ErrClosed
 	}
 	c.closed = true
-	c.Conn.SetWriteDeadline(time.Now().Add(lingerTime))
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(lingerTime))
 	c.moved.Broadcast()
 	for c.flushing {
 		c.moved.Wait()
@@ -167,8 +167,8 @@ func (c *gatherConn) Close() error {
 	sent := c.err == nil
 	c.mu.Unlock()
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && sent && !c.broken.Load() && half.CloseWrite() == nil {
-		c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
-		io.CopyN(io.Discard, c.Conn, lingerBytes)
+		_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 	}
 	return c.Conn.Close()
 }

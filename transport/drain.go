@@ -72,12 +72,12 @@ func (w *sockets) drain(ctx context.Context) error {
 	answered := func() bool {
 		return !slices.ContainsFunc(w.open(), func(s *session) bool { return s.inFlight.Load() > 0 })
 	}
-	await(ctx, answered) // and if they are not, the clients have to go all the same
+	_ = await(ctx, answered) // and if they are not, the clients have to go all the same
 	sessions := w.open()
 	spread := min(time.Duration(len(sessions))*drainEach, drainSpread)
 	for _, s := range sessions {
 		if ctx.Err() == nil && spread > 0 {
-			await(ctx, after(rand.N(2*spread/time.Duration(len(sessions)))))
+			_ = await(ctx, after(rand.N(2*spread/time.Duration(len(sessions)))))
 		}
 		s.end(websocket.CloseServiceRestart, "the server is going away")
 	}

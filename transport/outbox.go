@@ -79,12 +79,12 @@ func (o *outbox) pump() {
 			message, count, size = o.join(message)
 		}
 		o.handed = append(o.handed, parcel{count, size})
-		o.ws.Write(message) // fails only if the connection is closed, and then nobody misses it
+		_ = o.ws.Write(message) // fails only if the connection is closed, and then nobody misses it
 	}
 	if len(o.queue) == 0 && o.ending != nil {
 		payload := o.ending
 		o.ending = nil
-		o.ws.CloseWithMsg(payload)
+		_ = o.ws.CloseWithMsg(payload)
 	}
 }
 

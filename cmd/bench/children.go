@@ -71,11 +71,11 @@ func start(dir, name string, env []string, program string, args ...string) (*chi
 
 // stop ends the child by a signal, or by KILL if it does not end in time.
 func (c *child) stop(signal string) {
-	io.WriteString(c.orders, signal+"\n")
+	_, _ = io.WriteString(c.orders, signal+"\n")
 	c.orders.Close()
-	late := time.AfterFunc(stopLimit, func() { syscall.Kill(c.pid, syscall.SIGKILL) })
+	late := time.AfterFunc(stopLimit, func() { _ = syscall.Kill(c.pid, syscall.SIGKILL) })
 	defer late.Stop()
-	c.keeper.Wait() // its status is the child's, which we have ended ourselves
+	_ = c.keeper.Wait() // its status is the child's, which we have ended ourselves
 }
 
 // awaitPort waits until the child listens on addr.

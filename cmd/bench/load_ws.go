@@ -33,7 +33,7 @@ func dialWS(ctx context.Context, addr, path string) (*wsConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(dialLimit))
+	_ = conn.SetDeadline(time.Now().Add(dialLimit))
 	c := &wsConn{conn: conn, in: bufio.NewReaderSize(conn, readBuffer)}
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path)
@@ -50,7 +50,7 @@ func dialWS(ctx context.Context, addr, path string) (*wsConn, error) {
 			break
 		}
 	}
-	conn.SetDeadline(time.Time{})
+	_ = conn.SetDeadline(time.Time{})
 	return c, nil
 }
 

@@ -76,7 +76,7 @@ func serveReference(ctx context.Context, args []string) error {
 	}
 	defer client.Close()
 	r := &reference{redis: client, echoes: melody.New()}
-	r.echoes.HandleMessage(func(s *melody.Session, message []byte) { s.Write(message) })
+	r.echoes.HandleMessage(func(s *melody.Session, message []byte) { _ = s.Write(message) })
 	r.echoes.Config.MaxMessageSize = 1 << 20
 	e := echo.New()
 	e.POST("/echo/:graphId/command", r.echo)

@@ -79,7 +79,7 @@ func (s *Store) append(st *stream, name string, expected eventstore.Position, ev
 	}
 	// What does not chain would break the stream at the next start.
 	if err := eventstore.VerifyChain(name, st.head, events); err != nil { // not ErrBroken: the stream is well
-		return eventstore.AppendResult{}, fmt.Errorf("append to %q: events do not follow its head: %v", name, err)
+		return eventstore.AppendResult{}, fmt.Errorf("append to %q: events do not follow its head: %s", name, err.Error())
 	}
 	r := record{kind: kindAppend, stream: name, expected: expected.Version, events: events}
 	if err := s.commit(r); err != nil {

@@ -28,7 +28,7 @@ func (s *Store) Tail(ctx context.Context, stream string, after eventstore.Versio
 		err := t.run(ctx)
 		s.feeds.leave(channel, t.queue)
 		switch {
-		case err == errStopped:
+		case errors.Is(err, errStopped):
 			return
 		case over(ctx) && !errors.Is(err, eventstore.ErrBroken):
 			err = ctx.Err()

@@ -56,7 +56,7 @@ type frame struct {
 func (g *graphmlReader) read() error {
 	for {
 		token, err := g.xml.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
