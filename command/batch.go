@@ -124,34 +124,42 @@ func (s *session) add(b *batch, event *record) {
 	b.events = append(b.events, eventstore.Event{Version: event.Version, Data: data, Hash: event.Hash, Operations: ids})
 }
 
-// answer answers the items of a batch that is in the log, and returns those that are to be decided again.
+// answer answers the items of a batch that is in the log, and returns those that are to be decided again. What is kept
+// of operations comes first: who has an answer may ask about it at once.
 func (s *session) answer(ctx context.Context, b *batch) []pending {
 	s.findDone(ctx, b)
 	entries := make([]Entry, 0, len(b.answers))
 	now := s.p.opts.Now().UnixMilli()
 	for i := range b.answers {
 		a := &b.answers[i]
+		if a.err == nil && a.outcome.Duplicate {
+			continue
+		}
 		c := a.item.command
 		entry := Entry{OperationID: c.OperationID, GraphID: s.id, Type: c.Type, UserID: c.UserID, Timestamp: now}
-		switch {
-		case a.err != nil:
+		if a.err == nil {
+			entry.Version = uint64(a.outcome.Version)
+		} else {
 			refusal := *a.err
 			refusal.OperationID = c.OperationID
-			entry.Err = &refusal
-			s.p.opts.Metrics.commands.WithLabelValues(string(refusal.Code)).Inc()
-			a.item.reply(Outcome{}, &refusal)
-		case a.outcome.Duplicate:
-			s.p.opts.Metrics.duplicates.Inc()
-			a.item.reply(a.outcome, nil)
-			continue
-		default:
-			entry.Version = uint64(a.outcome.Version)
-			s.p.opts.Metrics.accepted.Inc()
-			a.item.reply(a.outcome, nil)
+			a.err, entry.Err = &refusal, &refusal
 		}
 		entries = append(entries, entry)
 	}
 	s.p.recorder.Record(entries...)
+	for i := range b.answers {
+		switch a := &b.answers[i]; {
+		case a.err != nil:
+			s.p.opts.Metrics.commands.WithLabelValues(string(a.err.Code)).Inc()
+			a.item.reply(Outcome{}, a.err)
+		case a.outcome.Duplicate:
+			s.p.opts.Metrics.duplicates.Inc()
+			a.item.reply(a.outcome, nil)
+		default:
+			s.p.opts.Metrics.accepted.Inc()
+			a.item.reply(a.outcome, nil)
+		}
+	}
 	return b.again
 }
 

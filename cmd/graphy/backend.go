@@ -65,11 +65,11 @@ func redacted(url string) string {
 }
 
 func openEmbedded(ctx context.Context, c *config, logger *zap.Logger, out io.Writer) (*backend, error) {
-	words := "a Redis inside this process, journal in " + c.DataDir + " (fsync before every answer)"
-	durability := "nothing that was answered: each event is fsynced before its answer"
+	words := "a Redis inside this process, its journal in " + c.DataDir
+	durability := "a crash takes nothing that was answered: each event is fsynced before"
 	if c.DataDir == "" {
-		words = "a Redis inside this process, in memory only: everything is gone when it ends"
-		durability = "everything"
+		words = "a Redis inside this process, in memory only"
+		durability = "a crash, or the end of the process, takes everything"
 	}
 	store, err := embedded.Open(ctx, embedded.Options{Dir: c.DataDir, Prefix: c.KeyPrefix, Logger: logger,
 		Progress: func(done, total int64) {

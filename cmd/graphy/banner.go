@@ -48,7 +48,7 @@ func (n *node) bannerDurability(ctx context.Context, out io.Writer) {
 		fmt.Fprintf(out, "  redis       version %s, maxmemory-policy %s\n", report.Version, report.Policy)
 		fmt.Fprintf(out, "  persistence %s\n", report.Persistence)
 	}
-	fmt.Fprintf(out, "  a crash may take %s\n", report.Durability)
+	fmt.Fprintf(out, "  durability  %s\n", report.Durability)
 	for _, finding := range report.Problems {
 		label := "warning"
 		if finding.Severity == "fatal" {
