@@ -18,6 +18,19 @@ func (s *Server) routeHealth(e *echo.Echo) {
 	}
 }
 
+const welcome = `Graphy, the backend of collaborative graph editors.
+
+  GET  /api/v2/graphs                      the graphs
+  GET  /api/v2/graphs/{graphId}/state      one graph
+  GET  /api/v2/graphs/{graphId}/changes    what happened to it
+  POST /api/v2/graphs/{graphId}/command    change it
+  WS   /api/v2/graphs/{graphId}/subscribe  see it change
+  GET  /readyz                             how the server is
+`
+
+// getWelcome is for who opens the server's address in a browser.
+func getWelcome(c echo.Context) error { return c.String(http.StatusOK, welcome) }
+
 // getHealth says that the process lives, whatever it depends on.
 func getHealth(c echo.Context) error {
 	return writeJSON(c, http.StatusOK, []byte(`{"status":"ok"}`))

@@ -11,6 +11,9 @@ func TestHealthAndReadiness(t *testing.T) {
 	s := newSite(t)
 	wantJSON(t, s.call(http.MethodGet, "/healthz", "").raw, `{"status":"ok"}`)
 	wantJSON(t, s.call(http.MethodGet, "/readyz", "").raw, `{"status":"ready","reasons":[],"warnings":[]}`)
+	if got := s.call(http.MethodGet, "/", ""); got.status != http.StatusOK || !strings.Contains(string(got.raw), "/api/v2/graphs") {
+		t.Errorf("got %d %s, want a page that says where to go on", got.status, got.raw)
+	}
 	s.setReady(Readiness{Reasons: []string{`set "maxmemory-policy" to noeviction`}, Warnings: []string{"graph g is parked"}})
 	got := s.call(http.MethodGet, "/readyz", "")
 	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {

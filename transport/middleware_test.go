@@ -14,7 +14,7 @@ import (
 
 func TestUnknownRoutesAndMethods(t *testing.T) {
 	s := newSite(t)
-	for _, path := range []string{"/", "/api/v2", "/api/v2/graphs/g/undo", "/api/v2/graphs/g/state/", "/api/v2/graphs/g/conflicts", "/metrics", "/api/v1/graphs", "/api/v2/graphs/g/diff"} {
+	for _, path := range []string{"/nope", "/api/v2", "/api/v2/graphs/g/undo", "/api/v2/graphs/g/state/", "/api/v2/graphs/g/conflicts", "/metrics", "/api/v1/graphs", "/api/v2/graphs/g/diff"} {
 		wantProblem(t, s.call(http.MethodGet, path, ""), 404, "not-found")
 	}
 	for path, allowed := range map[string]string{"/api/v2/graphs/g/command": "POST", "/api/v2/graphs/g": "DELETE"} {

@@ -13,6 +13,7 @@ const basePath = "/api/v2"
 func (s *Server) routes() *echo.Echo {
 	e := s.newEcho()
 	s.routeHealth(e)
+	e.GET("/", getWelcome)
 	if s.opts.API {
 		s.post(e, "/graphs/:graphId/command", s.postCommand)
 		s.post(e, "/graphs/:graphId/batch", s.postBatch)
