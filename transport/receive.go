@@ -104,13 +104,18 @@ var strictly = json.RejectUnknownMembers(true)
 func decodeFrame(frame []byte, into any, how ...json.Options) error {
 	err := json.Unmarshal(frame, into, how...)
 	var syntactic *jsontext.SyntacticError
+	var semantic *json.SemanticError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &syntactic):
-		return refuse(command.MalformedJSON, "the frame is not one JSON object: %v", err)
+		return refuse(command.MalformedJSON, "the frame is not one JSON object: see byte %d", syntactic.ByteOffset)
+	case errors.As(err, &semantic) && semantic.JSONPointer != "":
+		detail := "has no place in such a frame, or is of the wrong type"
+		return &command.Error{Code: command.InvalidPayload, Detail: string(semantic.JSONPointer) + " " + detail,
+			Fields: []command.FieldError{{Pointer: string(semantic.JSONPointer), Detail: detail}}}
 	}
-	return refuse(command.InvalidPayload, "the frame is not of its type's form: %v", err)
+	return refuse(command.InvalidPayload, "the frame is not of its type's form")
 }
 
 // refuseFrame answers a frame that nothing here handles.
