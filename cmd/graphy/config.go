@@ -77,6 +77,18 @@ func (c *config) check() error {
 	return checkLoopback("GRAPHY_ADMIN_ADDR", c.AdminAddr)
 }
 
+// withoutEffect are variables of the contract that nothing reads yet.
+var withoutEffect = []string{"GRAPHY_CONFLICT_POLICY", "GRAPHY_RATE_LIMIT", "GRAPHY_RETAIN", "GRAPHY_JWT_AUDIENCE", "GRAPHY_JWT_ISSUER"}
+
+// warnWithoutEffect says which settings change nothing, so that nobody relies on them.
+func warnWithoutEffect(logger *zap.Logger, getenv func(string) string) {
+	for _, name := range withoutEffect {
+		if getenv(name) != "" {
+			logger.Warn("this setting has no effect yet", zap.String("variable", name))
+		}
+	}
+}
+
 // checkLoopback refuses an address that others can reach: in development mode everybody may do everything.
 func checkLoopback(name, addr string) error {
 	host, _, err := net.SplitHostPort(addr)

@@ -48,6 +48,7 @@ func newServeCommand() *cobra.Command {
 				return err
 			}
 			defer func() { _ = logger.Sync() }()
+			warnWithoutEffect(logger, os.Getenv)
 			return serve(cmd.Context(), c, logger, cmd.OutOrStdout())
 		},
 	}
