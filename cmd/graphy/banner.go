@@ -28,10 +28,10 @@ func (n *node) banner(ctx context.Context, out io.Writer, clients net.Addr, oper
     -d '{"type":"CREATE_NODE","payload":{"id":"n1","title":"Hello","position":{"x":0,"y":0}}}'
   curl -s %[1]s/api/v2/graphs/demo/state
   curl -s '%[1]s/api/v2/graphs/demo/changes?since=0'
-  go run ./cmd/graphy import testdata/graphs/miserables.json --graph miserables
+  go run ./cmd/graphy import testdata/graphs/miserables.json --graph miserables --server %[1]s
 `, base)
 	if n.config.has("realtime") {
-		fmt.Fprintf(out, "Live updates: ws://%s/api/v2/graphs/demo/subscribe\n", clients)
+		fmt.Fprintf(out, "  go run ./cmd/graphy watch --graph demo --server %s\n", base)
 	}
 }
 

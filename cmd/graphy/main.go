@@ -37,6 +37,6 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.Flags().AddFlagSet(serve.Flags())
-	root.AddCommand(serve, newImportCommand(), newExportCommand(), newHealthCommand())
+	root.AddCommand(serve, newImportCommand(), newExportCommand(), newWatchCommand(), newHealthCommand())
 	return root
 }
