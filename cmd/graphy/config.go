@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 
@@ -38,6 +39,12 @@ func (c *config) bind(cmd *cobra.Command) error {
 			c.adminChosen = !isDefault
 		}
 	}})
+	// Empty is a choice for these two; the library takes it for none.
+	for name, field := range map[string]*string{"GRAPHY_DATA_DIR": &c.DataDir, "GRAPHY_ADMIN_ADDR": &c.AdminAddr} {
+		if value, set := os.LookupEnv(name); set && value == "" {
+			*field = ""
+		}
+	}
 	flags := cmd.Flags()
 	flags.StringVar(&c.Addr, "addr", c.Addr, "address of clients: HTTP and WebSocket (GRAPHY_ADDR)")
 	flags.StringVar(&c.AdminAddr, "admin-addr", c.AdminAddr, "address of operators: metrics and health; empty: none (GRAPHY_ADMIN_ADDR)")

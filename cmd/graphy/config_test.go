@@ -28,6 +28,19 @@ func TestConfigFromEnvironmentAndFlags(t *testing.T) {
 	}
 }
 
+func TestEmptyIsAChoice(t *testing.T) {
+	t.Setenv("GRAPHY_DATA_DIR", "")
+	t.Setenv("GRAPHY_ADMIN_ADDR", "")
+	t.Setenv("GRAPHY_ADDR", "")
+	c := &config{}
+	if err := c.bind(&cobra.Command{}); err != nil {
+		t.Fatal(err)
+	}
+	if c.DataDir != "" || c.AdminAddr != "" || c.Addr != "127.0.0.1:3000" {
+		t.Errorf("got %+v, want no journal, no operators' address, the default address", c)
+	}
+}
+
 func TestConfigRefusesWhatCannotBeServed(t *testing.T) {
 	fit := config{Addr: "127.0.0.1:3000", AdminAddr: "localhost:3001", Roles: []string{"api"}}
 	if err := fit.check(); err != nil {
