@@ -15,10 +15,12 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 		return nil, refuse(command.MalformedJSON, "the body is empty")
 	}
 	if err := checkContentType(r.Header); err != nil {
+		discard(r)
 		return nil, err
 	}
 	limit := int64(s.opts.BodyLimit)
 	if r.ContentLength > limit {
+		discard(r)
 		return nil, refuseTooLarge(limit)
 	}
 	if r.ContentLength > 0 {
@@ -28,9 +30,21 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if int64(len(body)) > limit {
+		discard(r)
 		return nil, refuseTooLarge(limit)
 	}
 	return body, refuseBroken(err)
+}
+
+// discardLimit is how much of a refused body is read all the same.
+const discardLimit = 16 << 20
+
+// discard reads a body that is refused unread. Most clients send all of it before they look for an answer, and a
+// connection closed under them would lose it. Who asked first (Expect: 100-continue) sends nothing.
+func discard(r *http.Request) {
+	if r.Header.Get("Expect") == "" && r.ContentLength <= discardLimit {
+		_, _ = io.CopyN(io.Discard, r.Body, discardLimit)
+	}
 }
 
 func refuseTooLarge(limit int64) error {
