@@ -45,6 +45,9 @@ func ParseBatch(body []byte, identity Identity) (atomic *Command, commands []*Co
 	if refusal != nil {
 		return nil, nil, nil, named(refusal, object)
 	}
+	if refusal := flat(list); refusal != nil {
+		return nil, nil, nil, named(refusal, object)
+	}
 	if whole {
 		if refusal := batch.parseAtomic(list); refusal != nil {
 			return nil, nil, nil, named(refusal, object)
@@ -74,6 +77,16 @@ func operationList(operations jsontext.Value, pointer string) ([]jsontext.Value,
 		return nil, invalid(pointer, "a batch holds at least one operation")
 	}
 	return list, nil
+}
+
+// flat refuses a batch that holds batches or restores, atomic or not: it is misunderstood as a whole.
+func flat(list []jsontext.Value) *Error {
+	for i, element := range list {
+		if name := projection.Text(projection.Member(element, "type")); isBatchType(name) {
+			return invalid(fmt.Sprintf("/operations/%d/type", i), "a batch holds no %s", name)
+		}
+	}
+	return nil
 }
 
 // parseAtomic reads the operations of an atomic batch; one bad operation refuses all.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -170,7 +171,7 @@ func TestBadBatches(t *testing.T) {
 func TestNonAtomicBatch(t *testing.T) {
 	atomic, commands, errs, err := ParseBatch([]byte(`{"operationId":"b","clientVersion":4,"hash":"aa","timestamp":9,"strategy":"MERGE","gestureId":"g",
 		"operations":[{`+remove1+`},{"operationId":"p","clientVersion":5,"timestamp":10,"strategy":"MANUAL",`+remove1+`},
-		{"operationId":"q","type":"NO","payload":{}},7,{"type":"BATCH_UPDATE","payload":{"nodes":{"n":{}}}},{"gestureId":"x",`+remove1+`}]}`), someone)
+		{"operationId":"q","type":"NO","payload":{}},7,{"type":"DELETE_NODE","payload":{}},{"gestureId":"x",`+remove1+`}]}`), someone)
 	if err != nil || atomic != nil || len(commands) != 6 || len(errs) != 6 {
 		t.Fatalf("got %v, %v, %v, %v", atomic, commands, errs, err)
 	}
@@ -182,7 +183,7 @@ func TestNonAtomicBatch(t *testing.T) {
 		t.Errorf("second: got %+v", second)
 	}
 	for i, want := range []refused{{}, {}, {UnknownCommand, "/operations/2/type", "q"}, {InvalidPayload, "/operations/3", ""},
-		{InvalidPayload, "/operations/4/type", ""}, {InvalidPayload, "/operations/5/gestureId", ""}} {
+		{InvalidPayload, "/operations/4/payload/nodeId", ""}, {InvalidPayload, "/operations/5/gestureId", ""}} {
 		if i < 2 {
 			continue
 		}
@@ -194,5 +195,19 @@ func TestNonAtomicBatch(t *testing.T) {
 	_, commands, _, _ = ParseBatch([]byte(`{"operationId":"`+strings.Repeat("x", 128)+`","operations":[{`+remove1+`},{`+remove1+`}]}`), someone)
 	if commands[0].OperationID == commands[1].OperationID || CheckID(commands[0].OperationID, "") != nil {
 		t.Errorf("derived ids: got %q, %q", commands[0].OperationID, commands[1].OperationID)
+	}
+}
+
+// TestBatchInBatchRefusesTheWhole, whether or not the batch is atomic.
+func TestBatchInBatchRefusesTheWhole(t *testing.T) {
+	for _, name := range []string{"BATCH_UPDATE", "BATCH", "RESTORE"} {
+		for _, atomic := range []string{"true", "false"} {
+			_, commands, errs, err := ParseBatch([]byte(`{"atomic":`+atomic+`,"operationId":"b","operations":[
+				{"type":"CREATE_NODE","payload":{}},{"type":"`+name+`","payload":{}}]}`), Identity{UserID: "u"})
+			var refusal *Error
+			if !errors.As(err, &refusal) || refusal.Code != InvalidPayload || refusal.OperationID != "b" || refusal.Fields[0].Pointer != "/operations/1/type" || commands != nil || errs != nil {
+				t.Errorf("%s, atomic %s: got %v, %v, %v", name, atomic, commands, errs, err)
+			}
+		}
 	}
 }
