@@ -60,7 +60,7 @@ func (d *decider) conflict(c *Command, w *write, current, value jsontext.Value) 
 // properties it then says it about.
 func walkLeaves(patch jsontext.Value, path string, steps []string, visit func(path string, steps []string)) {
 	for name, value := range projection.Members(patch) {
-		step := projection.Text(append(append([]byte{'"'}, name...), '"'))
+		step := projection.Name(name)
 		at, below := path+"/"+escapePointer(step), append(steps[:len(steps):len(steps)], step)
 		if value.Kind() == '{' && len(value) > 2 && !(len(steps) == 0 && isWhole(name)) {
 			walkLeaves(value, at, below, visit)
@@ -83,7 +83,7 @@ func lookup(value jsontext.Value, steps []string) jsontext.Value {
 
 func member(object jsontext.Value, name string) jsontext.Value {
 	for key, value := range projection.Members(object) {
-		if string(key) == name || projection.Text(append(append([]byte{'"'}, key...), '"')) == name {
+		if string(key) == name || projection.Name(key) == name {
 			return value
 		}
 	}

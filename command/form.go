@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,14 +109,7 @@ func checkNumbers(body []byte) *Error {
 // forbiddenNames are property names that turn against JavaScript clients (prototype pollution).
 var forbiddenNames = [...]string{"__proto__", "constructor", "prototype"}
 
-func isForbidden(name string) bool {
-	for _, forbidden := range forbiddenNames {
-		if name == forbidden {
-			return true
-		}
-	}
-	return false
-}
+func isForbidden(name string) bool { return slices.Contains(forbiddenNames[:], name) }
 
 // checkTree refuses forbidden names at any depth of a canonical value and nesting deeper than depth levels.
 func checkTree(value jsontext.Value, pointer string, depth int) *Error {
@@ -136,7 +130,7 @@ func walkTree(value jsontext.Value, pointer string, depth, limit int) *Error {
 	switch value.Kind() {
 	case '{':
 		for name, member := range projection.Members(value) {
-			at := pointer + "/" + escapePointer(projection.Text(append(append([]byte{'"'}, name...), '"')))
+			at := pointer + "/" + escapePointer(projection.Name(name))
 			if isForbidden(string(name)) {
 				return invalid(at, "the property name %q is not allowed", name)
 			}

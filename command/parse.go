@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -137,23 +138,7 @@ func (c *Command) complete(typeMember string) *Error {
 
 var strategies = [...]string{"CLIENT_WINS", "SERVER_WINS", "LAST_WRITE_WINS", "MERGE", "MANUAL"}
 
-func isStrategy(name string) bool {
-	for _, strategy := range strategies {
-		if name == strategy {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func isStrategy(name string) bool { return slices.Contains(strategies[:], name) }
 
 // fingerprint returns the event's field request: eight hex digits that tell requests apart.
 func fingerprint(commandType string, payload []byte) string {
@@ -191,7 +176,7 @@ func typeName(value jsontext.Value) (string, *Error) {
 }
 
 func unknownField(pointer string, name []byte) *Error {
-	decoded := projection.Text(append(append([]byte{'"'}, name...), '"'))
+	decoded := projection.Name(name)
 	return invalid(pointer+"/"+escapePointer(decoded), "the field %.64q is unknown here", decoded)
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/go-json-experiment/json/jsontext"
@@ -121,7 +122,7 @@ func (c *Command) parsePart(element jsontext.Value, pointer string, extra ...str
 		switch key := string(name); {
 		case key == "payload":
 			c.Payload = value
-		case key == "type", contains(extra, key):
+		case key == "type", slices.Contains(extra, key):
 			err = c.field(key, value, pointer)
 		default:
 			err = unknownField(pointer, name)

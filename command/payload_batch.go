@@ -82,7 +82,7 @@ func (c *Command) readNodeUpserts(nodes jsontext.Value, at string) *Error {
 		return invalid(at, "must be an object of nodes by their ids")
 	}
 	for name, node := range projection.Members(nodes) {
-		id := projection.Text(append(append([]byte{'"'}, name...), '"'))
+		id := projection.Name(name)
 		part := Command{Type: BatchUpdate, pointer: at + "/" + escapePointer(id)}
 		if reason := idFault(id); reason != "" {
 			return refuse(InvalidID, part.pointer, "the id %s", reason)

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"crypto/rand"
@@ -29,28 +30,19 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
-	setDefault(&o.Timeout, 2800*time.Millisecond)
-	setDefault(&o.QueueLength, 10_000)
-	setDefault(&o.QueueBytes, 32<<20)
-	setDefault(&o.BatchLength, 512)
-	setDefault(&o.SessionBytes, 512<<20)
-	setDefault(&o.RecentEvents, 4096)
-	setDefault(&o.RecentBytes, 4<<20)
+	o.Timeout = cmp.Or(o.Timeout, 2800*time.Millisecond)
+	o.QueueLength = cmp.Or(o.QueueLength, 10_000)
+	o.QueueBytes = cmp.Or(o.QueueBytes, 32<<20)
+	o.BatchLength = cmp.Or(o.BatchLength, 512)
+	o.SessionBytes = cmp.Or(o.SessionBytes, 512<<20)
+	o.RecentEvents = cmp.Or(o.RecentEvents, 4096)
+	o.RecentBytes = cmp.Or(o.RecentBytes, 4<<20)
+	o.Logger = cmp.Or(o.Logger, zap.NewNop())
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Logger == nil {
-		o.Logger = zap.NewNop()
-	}
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
-	}
-}
-
-func setDefault[T comparable](value *T, fallback T) {
-	var zero T
-	if *value == zero {
-		*value = fallback
 	}
 }
 

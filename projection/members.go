@@ -190,6 +190,9 @@ func CompareNames(a, b []byte) int {
 // UTF-8 and UTF-16 disagree about the order.
 func isPlain(c byte) bool { return c != '\\' && c < 0xEE }
 
+// Name decodes a member's name as Members yields it.
+func Name(name []byte) string { return unquote(name) }
+
 // unquote decodes what stands between the quotes of a JSON string.
 func unquote(name []byte) string {
 	if bytes.IndexByte(name, '\\') < 0 {
