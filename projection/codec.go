@@ -38,13 +38,58 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	if e.Conflict != nil {
 		dst = appendRaw(dst, "conflict", e.Conflict)
 	}
-	dst = append(dst, `,"changes":[`...)
-	for i := range e.Changes {
-		dst = e.Changes[i].appendJSON(dst, i > 0)
-	}
-	dst = append(dst, ']')
+	dst = e.appendSpecial(dst)
+	dst = append(dst, `,"changes":`...)
+	dst = AppendChanges(dst, e.Changes)
 	dst = appendText(dst, "checksum", e.Checksum)
 	return append(dst, '}')
+}
+
+// appendSpecial appends what only undo, redo, restore, resolve and policy events bear.
+func (e *Event) appendSpecial(dst []byte) []byte {
+	dst = appendVersions(dst, "undoes", e.Undoes)
+	dst = appendVersions(dst, "redoes", e.Redoes)
+	if e.Skipped != nil {
+		dst = appendRaw(dst, "skipped", e.Skipped)
+	}
+	if e.IsRestore {
+		dst = appendNumber(dst, "restored", int64(e.Restored))
+	}
+	if e.Policy != nil {
+		dst = appendRaw(dst, "policy", e.Policy)
+	}
+	if e.Resolves != nil {
+		dst = append(dst, `,"resolves":{"conflictId":`...)
+		dst = appendQuoted(dst, e.Resolves.ConflictID)
+		dst = append(appendText(dst, "choice", e.Resolves.Choice), '}')
+	}
+	if e.Reopens != "" {
+		dst = appendText(dst, "reopens", e.Reopens)
+	}
+	return dst
+}
+
+// AppendChanges appends the JSON array of changes, as events hold it.
+func AppendChanges(dst []byte, changes []Change) []byte {
+	dst = append(dst, '[')
+	for i := range changes {
+		dst = changes[i].appendJSON(dst, i > 0)
+	}
+	return append(dst, ']')
+}
+
+func appendVersions(dst []byte, name string, versions []eventstore.Version) []byte {
+	if len(versions) == 0 {
+		return dst
+	}
+	dst = append(appendName(dst, name), '[')
+	for i, version := range versions {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendUint(dst, uint64(version), 10)
+	}
+	return append(dst, ']')
 }
 
 func (r *OperationRecord) appendJSON(dst []byte, comma bool) []byte {
@@ -170,7 +215,48 @@ func (d *decoder) field(event *Event, name []byte, value jsontext.Value) {
 		event.Changes = d.changes(value)
 	case "checksum":
 		event.Checksum = d.text(value)
+	default:
+		d.special(event, name, value)
 	}
+}
+
+// special decodes what only undo, redo, restore, resolve and policy events bear.
+func (d *decoder) special(event *Event, name []byte, value jsontext.Value) {
+	switch string(name) {
+	case "undoes":
+		event.Undoes = d.versions(value)
+	case "redoes":
+		event.Redoes = d.versions(value)
+	case "skipped":
+		event.Skipped = value
+	case "restored":
+		event.Restored, event.IsRestore = eventstore.Version(d.number(value)), true
+	case "policy":
+		event.Policy = value
+	case "resolves":
+		event.Resolves = &Resolution{}
+		c := objectCursor(value)
+		for c.next() {
+			switch string(c.name) {
+			case "conflictId":
+				event.Resolves.ConflictID = d.text(c.value)
+			case "choice":
+				event.Resolves.Choice = d.text(c.value)
+			}
+		}
+		d.end(&c)
+	case "reopens":
+		event.Reopens = d.text(value)
+	}
+}
+
+func (d *decoder) versions(array jsontext.Value) (versions []eventstore.Version) {
+	c := arrayCursor(array)
+	for c.next() {
+		versions = append(versions, eventstore.Version(d.number(c.value)))
+	}
+	d.end(&c)
+	return versions
 }
 
 func (d *decoder) operations(array jsontext.Value) (records []OperationRecord) {

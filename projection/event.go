@@ -64,8 +64,22 @@ type Event struct {
 	Request     string // fingerprint of the command's type and payload
 	Operations  []OperationRecord
 	Conflict    jsontext.Value // nil if nothing conflicted
+	Undoes      []eventstore.Version // of an UNDO: the versions of the step that it takes back
+	Redoes      []eventstore.Version // of a REDO: the version of the UNDO that it takes back
+	Skipped     jsontext.Value       // what an UNDO or REDO left as others have written it; nil for nothing
+	Restored    eventstore.Version   // of a RESTORE: the version whose state it brings back
+	IsRestore   bool                 // tells a restored version 0 from none
+	Policy      jsontext.Value       // of a SET_POLICY: the graph's conflict policy from here on; nil: as before
+	Resolves    *Resolution          // the conflict that this event closes; nil for none
+	Reopens     string               // id of the conflict that this event opens again; "" for none
 	Changes     []Change
 	Checksum    string // of the state the event leads to
+}
+
+// Resolution says which open conflict was closed, and how.
+type Resolution struct {
+	ConflictID string
+	Choice     string // "client", "server" or "values"
 }
 
 // OperationIDs returns the ids of all operations that the event settles, its own first.

@@ -27,6 +27,8 @@ type Graph struct {
 	Checksum        Checksum
 	LastModified    int64 // Unix ms, the newest event's timestamp
 	LastOperationID string
+	Policy          jsontext.Value // conflict policy, an object of path pattern → strategy; nil: none was set
+	Conflicts       *ConflictLog   // nil: none; never changed in place
 
 	nodes    map[string]entity
 	edges    map[string]edge
@@ -114,11 +116,18 @@ func (g *Graph) Apply(event *Event, hash eventstore.Hash) error {
 	return nil
 }
 
-// Advance moves the graph's position to event, whose changes have been applied already.
+// Advance moves the graph's position to event, whose changes have been applied already, and with it what is kept beside
+// the entities: policy and conflict log. Whoever may have to go back keeps the values of the exported fields from before.
 func (g *Graph) Advance(event *Event, hash eventstore.Hash) {
 	g.Position = eventstore.Position{Version: event.Version, Hash: hash}
 	g.LastModified = event.Timestamp
 	g.LastOperationID = event.OperationID
+	if event.Policy != nil {
+		g.Policy = event.Policy
+	}
+	if event.Resolves != nil || event.Reopens != "" || leavesOpen(event.Conflict) {
+		g.Conflicts = g.Conflicts.with(event)
+	}
 }
 
 // ApplyChanges applies changes in order, without moving the position: all of them, or none and an ErrEvent.
