@@ -12,10 +12,11 @@ import (
 // batch gathers what events of one graph change, so that each entity is written once, however often it changed, and
 // not at all if it ends as it began. It is used again after reset, without new memory.
 type batch struct {
-	before map[entityKey]entityBefore // of the entities touched
-	byType map[string]int64
-	stamps []int64 // timestamps of the events
-	bytes  int     // of the events
+	before    map[entityKey]entityBefore // of the entities touched
+	conflicts *ConflictLog               // before the first event
+	byType    map[string]int64
+	stamps    []int64 // timestamps of the events
+	bytes     int     // of the events
 }
 
 type entityKey struct {
@@ -39,6 +40,7 @@ func (b *batch) reset() {
 	}
 	clear(b.before)
 	clear(b.byType)
+	b.conflicts = nil
 	b.stamps = b.stamps[:0]
 	b.bytes = 0
 }
@@ -52,6 +54,9 @@ func (b *batch) apply(graph *Graph, entry *eventstore.Event) error {
 	}
 	for i := range event.Changes {
 		b.touch(graph, &event.Changes[i])
+	}
+	if len(b.stamps) == 0 {
+		b.conflicts = graph.Conflicts
 	}
 	if err := graph.Apply(&event, entry.Hash); err != nil {
 		return err // what was touched will turn out to be unchanged
@@ -81,6 +86,7 @@ func (b *batch) touch(graph *Graph, change *Change) {
 // update returns what leads from the state before the batch to graph.
 func (b *batch) update(graph *Graph) *Update {
 	update := newUpdate(graph, b.byType)
+	update.Conflicts = b.conflicts.difference(graph.Conflicts)
 	for key, before := range b.before {
 		after := graph.Value(key.kind, key.id)
 		if (before.value == nil) == (after == nil) && bytes.Equal(before.value, after) {
@@ -109,6 +115,7 @@ func (b *batch) update(graph *Graph) *Update {
 func (b *batch) replacement(graph *Graph) *Update {
 	update := newUpdate(graph, b.byType)
 	update.Reset = true
+	update.Conflicts = (*ConflictLog)(nil).difference(graph.Conflicts)
 	for id, node := range graph.All(Node) {
 		put(&update.Nodes, id, node)
 		update.Completed += count(completed(node))
@@ -160,7 +167,7 @@ func distinct(source, target string) []string {
 
 func (g *Graph) checkpoint() Checkpoint {
 	return Checkpoint{Position: g.Position, Checksum: g.Checksum, LastModified: g.LastModified,
-		LastOperationID: g.LastOperationID, Nodes: len(g.nodes), Edges: len(g.edges)}
+		LastOperationID: g.LastOperationID, Nodes: len(g.nodes), Edges: len(g.edges), Policy: g.Policy}
 }
 
 func count(one bool) int {

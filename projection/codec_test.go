@@ -73,6 +73,10 @@ func FuzzDecodeEvent(f *testing.F) {
 	for _, event := range writer.Events(40) {
 		f.Add(event.Data)
 	}
+	for _, field := range []string{`"undoes":[1,2]`, `"redoes":[3]`, `"skipped":[{"by":{}}]`, `"restored":0`, `"policy":{"":"MERGE"}`,
+		`"resolves":{"conflictId":"1-0","choice":"client"}`, `"reopens":"1-0"`, `"conflict":{"paths":[{"conflictId":"1-0"}]}`} {
+		f.Add([]byte(`{"version":1,"commandType":"T","operationId":"o",` + field + `,"changes":[],"checksum":"0000000000000000"}`))
+	}
 	for _, text := range documents {
 		f.Add([]byte(`{"version":1,"commandType":"T","operationId":"o","changes":[{"op":"put","kind":"node","id":"n","value":` + text + `}],"checksum":"0123456789abcdef"}`))
 		f.Add([]byte(text))
@@ -96,6 +100,12 @@ func FuzzDecodeEvent(f *testing.F) {
 		graph := projection.NewGraph("g") // the fold stands whatever was decoded
 		if graph.ApplyChanges(event.Changes) == nil {
 			graph.RevertChanges(event.Changes)
+		}
+		for range 2 {
+			graph.Advance(&event, "h")
+		}
+		for id := range graph.Conflicts.All() {
+			graph.Conflicts.Record(id)
 		}
 	})
 }

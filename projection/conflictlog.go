@@ -19,6 +19,7 @@ const keptResolved = 100
 type ConflictLog struct {
 	records  map[string]jsontext.Value // by conflict id, as GET …/conflicts gives them (API.md)
 	resolved []string                  // ids, the one resolved first in front
+	bytes    int                       // of all records
 }
 
 // Open returns how many conflicts are open.
@@ -68,9 +69,6 @@ func conflictOrder(id string) []uint64 {
 // NewConflictLog returns the log that holds records, as All yielded them.
 func NewConflictLog(records iter.Seq2[string, jsontext.Value]) *ConflictLog {
 	l := &ConflictLog{records: maps.Collect(records)}
-	if len(l.records) == 0 {
-		return nil
-	}
 	for id, record := range l.records {
 		if Member(record, "resolved") != nil {
 			l.resolved = append(l.resolved, id)
@@ -82,7 +80,7 @@ func NewConflictLog(records iter.Seq2[string, jsontext.Value]) *ConflictLog {
 		}
 		return CompareConflicts(a, b)
 	})
-	return l
+	return l.measured()
 }
 
 func (l *ConflictLog) resolvedAt(id string) jsontext.Value {
@@ -114,41 +112,92 @@ func (l *ConflictLog) with(event *Event) *ConflictLog {
 		next.records[id] = appendRecord(next.records[id], "open", nil)
 		next.resolved = slices.DeleteFunc(next.resolved, func(resolved string) bool { return resolved == id })
 	}
-	if len(next.records) == 0 {
+	return next.measured()
+}
+
+// measured counts the bytes of a log that is complete; it returns nil for an empty one.
+func (l *ConflictLog) measured() *ConflictLog {
+	if len(l.records) == 0 {
 		return nil
 	}
-	return next
+	for _, record := range l.records {
+		l.bytes += len(record)
+	}
+	return l
+}
+
+// Size returns about how many bytes the log takes in memory.
+func (l *ConflictLog) Size() int {
+	if l == nil {
+		return 0
+	}
+	return l.bytes + 100*len(l.records)
+}
+
+// difference returns the records in which next differs from l; nil for those that are gone.
+func (l *ConflictLog) difference(next *ConflictLog) (records map[string]jsontext.Value) {
+	if l == next {
+		return nil
+	}
+	before, after := l.byID(), next.byID()
+	for id, record := range after {
+		if !bytes.Equal(before[id], record) {
+			put(&records, id, record)
+		}
+	}
+	for id := range before {
+		if after[id] == nil {
+			put(&records, id, nil)
+		}
+	}
+	return records
+}
+
+func (l *ConflictLog) byID() map[string]jsontext.Value {
+	if l == nil {
+		return nil
+	}
+	return l.records
 }
 
 // leavesOpen tells whether a conflict may have paths that were left to people.
-func leavesOpen(conflict jsontext.Value) bool { return bytes.Contains(conflict, []byte(`"conflictId"`)) }
+func leavesOpen(conflict jsontext.Value) bool {
+	return bytes.Contains(conflict, []byte(`"conflictId"`))
+}
 
-// open adds a record for each conflict that event leaves to people.
+// open adds a record for each conflict that event leaves to people, with all the paths that are its own.
 func (l *ConflictLog) open(event *Event) {
+	paths := map[string][]byte{}
+	var first []jsontext.Value // path of each conflict
 	for path := range Elements(Member(event.Conflict, "paths")) {
 		id := Text(Member(path, "conflictId"))
 		if id == "" {
 			continue
 		}
-		if l.records[id] == nil {
-			l.records[id] = newRecord(id, path, event)
-			continue
+		if paths[id] == nil {
+			first = append(first, path)
+		} else {
+			paths[id] = append(paths[id], ',')
 		}
-		paths := Member(l.records[id], "paths")
-		paths = append(append(slices.Clone(paths[:len(paths)-1]), ','), path...)
-		l.records[id] = Overlay(l.records[id], slices.Concat([]byte(`{"paths":`), paths, []byte(`]}`)))
+		paths[id] = append(paths[id], path...)
+	}
+	for _, path := range first {
+		id := Text(Member(path, "conflictId"))
+		if l.records[id] == nil {
+			l.records[id] = newRecord(id, path, paths[id], event)
+		}
 	}
 }
 
-func newRecord(id string, path jsontext.Value, event *Event) jsontext.Value {
-	record := append(jsontext.Value(nil), `{"clientId":`...)
-	record = appendQuoted(record, event.ClientID)
+// newRecord returns the record of a conflict whose first path is first, and all of whose paths are paths.
+func newRecord(id string, first jsontext.Value, paths []byte, event *Event) jsontext.Value {
+	record := make(jsontext.Value, 0, 256+len(paths))
+	record = appendQuoted(append(record, `{"clientId":`...), event.ClientID)
 	record = appendText(record, "conflictId", id)
-	record = appendRaw(record, "id", Member(path, "id"))
-	record = appendRaw(record, "kind", Member(path, "kind"))
+	record = appendRaw(record, "id", orNull(Member(first, "id")))
+	record = appendRaw(record, "kind", orNull(Member(first, "kind")))
 	record = appendText(record, "operationId", event.OperationID)
-	record = append(append(appendName(record, "paths"), '['), path...)
-	record = append(record, ']')
+	record = append(append(append(appendName(record, "paths"), '['), paths...), ']')
 	record = appendText(record, "status", "open")
 	record = appendNumber(record, "timestamp", event.Timestamp)
 	record = appendText(record, "userId", event.UserID)

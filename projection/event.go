@@ -40,6 +40,9 @@ type Change struct {
 	Was   jsontext.Value // Put: the whole old value, nil if there was none; Patch: the old values, null for absent; Delete: the whole old value
 }
 
+// MovesExistence tells whether the change creates its entity or deletes it.
+func (c *Change) MovesExistence() bool { return c.Op == Delete || c.Op == Put && c.Was == nil }
+
 // OperationRecord is what an event remembers of one operation of the batch that it settles.
 type OperationRecord struct {
 	OperationID string // "" if the operation had none of its own
@@ -63,7 +66,7 @@ type Event struct {
 	GestureID   string
 	Request     string // fingerprint of the command's type and payload
 	Operations  []OperationRecord
-	Conflict    jsontext.Value // nil if nothing conflicted
+	Conflict    jsontext.Value       // nil if nothing conflicted
 	Undoes      []eventstore.Version // of an UNDO: the versions of the step that it takes back
 	Redoes      []eventstore.Version // of a REDO: the version of the UNDO that it takes back
 	Skipped     jsontext.Value       // what an UNDO or REDO left as others have written it; nil for nothing

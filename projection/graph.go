@@ -307,7 +307,9 @@ func (g *Graph) Len(kind Kind) int {
 }
 
 // Size returns about how many bytes the graph takes in memory.
-func (g *Graph) Size() int { return g.bytes + 160*len(g.nodes) + 400*len(g.edges) }
+func (g *Graph) Size() int {
+	return g.bytes + 160*len(g.nodes) + 400*len(g.edges) + len(g.Policy) + g.Conflicts.Size()
+}
 
 // All yields the ids and values of the entities of one kind, sorted by id.
 func (g *Graph) All(kind Kind) iter.Seq2[string, jsontext.Value] {

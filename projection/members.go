@@ -49,6 +49,18 @@ func Elements(array []byte) iter.Seq[jsontext.Value] {
 	}
 }
 
+// SideBySide yields the names of the members of two canonical objects, in order, with the value that each has under that
+// name, nil where it has none. What is not an object has no members.
+func SideBySide(a, b []byte) iter.Seq2[[]byte, [2]jsontext.Value] {
+	return func(yield func([]byte, [2]jsontext.Value) bool) {
+		for m := mergeMembers(a, b); m.next(); {
+			if !yield(m.name, [2]jsontext.Value{m.left, m.right}) {
+				return
+			}
+		}
+	}
+}
+
 // cursor walks the members of an object or the elements of an array. It finds where values end; it does not
 // validate them.
 type cursor struct {

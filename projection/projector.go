@@ -1,5 +1,5 @@
-// Package projection turns a graph's events into its state: the events and their JSON form, the fold, and the
-// projector that keeps the read models in step with the log.
+// Package projection turns a graph's events into its state: the events and their JSON form, the fold, the projector
+// that keeps the read models in step with the log, and the states of the past.
 //
 // A Graph is the left fold of the events of one stream. Entities are kept, hashed and served as the same bytes, in
 // canonical form (RFC 8785); each event says which checksum it leads to, and a fold that comes to another one fails.
@@ -8,11 +8,14 @@
 //
 // Events of one graph are folded in order; those of different graphs at once. Commits that failed are tried again,
 // events that cannot be folded park their graph alone (I11). The codec, the graph and what works on canonical JSON
-// are pure: no clock, no I/O, a Graph for one goroutine at a time. Projector and ReadModels are safe for concurrent
-// use.
+// are pure: no clock, no I/O, a Graph for one goroutine at a time. Projector, ReadModels and Snapshots are safe for
+// concurrent use.
 //
-// Where read models are kept is left to projection/redis and projection/memory, what commands may do to a graph to
-// package command.
+// The past is folded like the present: At starts from the newest snapshot that fits and that the log vouches for, and
+// the Snapshotter, when nothing is more urgent, sees to it that there is one every so many events.
+//
+// Where read models and snapshots are kept is left to projection/redis and projection/memory, what commands may do to
+// a graph to package command.
 package projection
 
 import (

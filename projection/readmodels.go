@@ -17,6 +17,7 @@ type Checkpoint struct {
 	LastModified    int64 // Unix ms
 	LastOperationID string
 	Nodes, Edges    int
+	Policy          jsontext.Value // the graph's conflict policy; nil: none was set
 	// Stalled is why projection of this graph has stopped ("" while it goes on); the event that stopped it is
 	// version Version+1.
 	Stalled string
@@ -32,10 +33,12 @@ type Stats struct {
 
 // Update is a batch of events folded into one write for each entity, together with the checkpoint it leads to.
 type Update struct {
-	To       Checkpoint
-	Nodes    map[string]jsontext.Value // new values; nil removes
-	Edges    map[string]jsontext.Value
-	Viewport jsontext.Value // nil: unchanged; JSON null: removed
+	To    Checkpoint
+	Nodes map[string]jsontext.Value // new values; nil removes
+	Edges map[string]jsontext.Value
+	// Conflicts holds records of conflicts by their ids; nil removes.
+	Conflicts map[string]jsontext.Value
+	Viewport  jsontext.Value // nil: unchanged; JSON null: removed
 	// Link and Unlink hold, by node, the ids of edges to add to and to remove from the node's incidence set.
 	Link, Unlink map[string][]string
 	ByType       map[string]int64 // events of the batch by command type
@@ -56,7 +59,7 @@ type ReadModels interface {
 	// Checkpoints is Checkpoint for several graphs, in one round trip where the store can.
 	Checkpoints(ctx context.Context, graphs []string) ([]Checkpoint, error)
 
-	// Load returns the whole state, which is the caller's. It fails with ErrChecksum if the entities are not those
+	// Load returns the whole state, policy and conflict log with it, which is the caller's. It fails with ErrChecksum if the entities are not those
 	// the checkpoint was written for.
 	Load(ctx context.Context, graph string) (*Graph, error)
 
@@ -69,6 +72,10 @@ type ReadModels interface {
 	// Incident returns the edges at a node, sorted by id; found is false if there is no such node.
 	Incident(ctx context.Context, graph, node string) (edges []jsontext.Value, found bool, err error)
 
+	// Conflicts returns the records of all conflicts that are open, and of the newest that were resolved, in the order
+	// of CompareConflicts.
+	Conflicts(ctx context.Context, graph string) ([]jsontext.Value, error)
+
 	// Stats returns the counts of a graph.
 	Stats(ctx context.Context, graph string) (Stats, error)
 
@@ -80,7 +87,7 @@ type ReadModels interface {
 	// each graph and version.
 	Stall(ctx context.Context, graph string, from eventstore.Position, letter DeadLetter) error
 
-	// Delete removes every key of the graph but its log.
+	// Delete removes every key of the graph but its log, snapshots too.
 	Delete(ctx context.Context, graph string) error
 }
 

@@ -54,6 +54,9 @@ func (k Keys) Snapshot(graph string, version eventstore.Version) string {
 	return k.graph(graph, "snapshot:"+strconv.FormatUint(uint64(version), 10))
 }
 
+// Snapshots is the zset of the snapshots there are, by version: "<version> <hash> <checksum>".
+func (k Keys) Snapshots(graph string) string { return k.graph(graph, "snapshots") }
+
 // Operation is the string that tells what became of an operation, for a while.
 func (k Keys) Operation(id string) string { return k.Prefix + "operation:" + id }
 

@@ -26,7 +26,9 @@ func (m *Models) Commit(ctx context.Context, graph string, from eventstore.Posit
 			return err
 		}
 		if update.Reset {
+			snapshots := kept.snapshots
 			kept = empty()
+			kept.snapshots = snapshots
 		}
 		kept.write(update)
 		m.graphs[graph] = kept
@@ -56,6 +58,9 @@ func (kept *model) write(update *projection.Update) {
 	}
 	for id, value := range update.Edges {
 		set(kept.edges, id, value)
+	}
+	for id, value := range update.Conflicts {
+		set(kept.conflicts, id, value)
 	}
 	if update.Viewport != nil {
 		kept.viewport = update.Viewport

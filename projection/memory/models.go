@@ -18,7 +18,7 @@ import (
 	"graphy/projection"
 )
 
-// Models are read models in memory.
+// Models are read models, and snapshots, in memory.
 type Models struct {
 	// Fail, if set before use, is called with the name of the method before it does anything and after it is done;
 	// what it returns is the method's error.
@@ -37,12 +37,17 @@ type model struct {
 	nodes, edges map[string]jsontext.Value
 	incident     map[string]map[string]struct{}
 	viewport     jsontext.Value
+	conflicts    map[string]jsontext.Value
+	snapshots    map[eventstore.Version]projection.Snapshot
 	byType       map[string]int64
 	completed    int
 	letter       eventstore.Version
 }
 
-var _ projection.ReadModels = (*Models)(nil)
+var (
+	_ projection.ReadModels = (*Models)(nil)
+	_ projection.Snapshots  = (*Models)(nil)
+)
 
 // New returns empty read models. Commits hold against log, if it is not nil, that it has what they lead to.
 func New(log eventstore.Log) *Models {
@@ -51,7 +56,7 @@ func New(log eventstore.Log) *Models {
 
 func empty() *model {
 	return &model{nodes: map[string]jsontext.Value{}, edges: map[string]jsontext.Value{},
-		incident: map[string]map[string]struct{}{}, byType: map[string]int64{}}
+		incident: map[string]map[string]struct{}{}, conflicts: map[string]jsontext.Value{}, byType: map[string]int64{}}
 }
 
 // with runs visit on what is kept of graph, which visit does not write to if there is nothing.
@@ -121,6 +126,7 @@ func (m *Models) Load(ctx context.Context, graph string) (loaded *projection.Gra
 			return fmt.Errorf("load %q: %w", graph, projection.ErrChecksum)
 		}
 		loaded.Position, loaded.LastModified, loaded.LastOperationID = kept.Position, kept.LastModified, kept.LastOperationID
+		loaded.Policy, loaded.Conflicts = kept.Policy, projection.NewConflictLog(maps.All(kept.conflicts))
 		return nil
 	})
 	if err != nil {
@@ -172,6 +178,17 @@ func (m *Models) Incident(ctx context.Context, graph, node string) (edges []json
 		return nil
 	})
 	return edges, found, err
+}
+
+// Conflicts implements projection.ReadModels.
+func (m *Models) Conflicts(ctx context.Context, graph string) (records []jsontext.Value, err error) {
+	err = m.with(ctx, "Conflicts", graph, func(kept *model) error {
+		for _, id := range slices.SortedFunc(maps.Keys(kept.conflicts), projection.CompareConflicts) {
+			records = append(records, kept.conflicts[id])
+		}
+		return nil
+	})
+	return records, err
 }
 
 // Stats implements projection.ReadModels.

@@ -20,3 +20,10 @@ func TestModels(t *testing.T) {
 		return memory.New(events), events
 	})
 }
+
+func TestSnapshots(t *testing.T) {
+	projectiontest.RunSnapshots(t, func(*testing.T) (projectiontest.Store, eventstore.Log) {
+		events := log.New()
+		return memory.New(events), events
+	})
+}

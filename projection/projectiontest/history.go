@@ -20,8 +20,9 @@ type Writer struct {
 	Graph *projection.Graph // what the history folds to
 	Clock int64             // Unix ms of the next event; advances by itself
 
-	rand *rand.Rand
-	made int // number of ids given out
+	rand     *rand.Rand
+	made     int    // number of ids given out
+	resolved string // id of the conflict resolved last
 }
 
 // NewWriter returns a writer of an empty graph.
@@ -50,8 +51,10 @@ func (w *Writer) Random() eventstore.Event {
 		return w.viewport()
 	case dice < 92:
 		return w.toggle(w.pick(nodes))
-	case dice < 96:
+	case dice < 95:
 		return w.batch(nodes)
+	case dice < 99:
+		return w.settling(nodes)
 	}
 	return w.Write("UPDATE_NODE")
 }
@@ -144,9 +147,14 @@ func (w *Writer) Write(commandType string, changes ...projection.Change) eventst
 	if err := w.Graph.ApplyChanges(effective); err != nil {
 		panic(fmt.Sprintf("projectiontest: writer made an invalid change: %v", err))
 	}
-	event := projection.Event{Version: w.Graph.Position.Version + 1, CommandType: commandType,
-		OperationID: w.id("op"), UserID: "u1", ClientID: "tab-1", Timestamp: w.Clock, WrittenAt: w.Clock, Request: "1f3a9c02",
-		Changes: effective, Checksum: w.Graph.Checksum.String()}
+	return w.Event(projection.Event{CommandType: commandType, Changes: effective})
+}
+
+// Event returns the entry of an event whose changes have been applied, with what it lacks filled in.
+func (w *Writer) Event(event projection.Event) eventstore.Event {
+	event.Version, event.OperationID, event.Request = w.Graph.Position.Version+1, w.id("op"), "1f3a9c02"
+	event.UserID, event.ClientID, event.Timestamp, event.WrittenAt = "u1", "tab-1", w.Clock, w.Clock
+	event.Checksum = w.Graph.Checksum.String()
 	w.Clock += int64(1 + w.rand.IntN(5))
 	return w.entry(&event)
 }

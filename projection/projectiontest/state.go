@@ -3,10 +3,12 @@ package projectiontest
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"graphy/eventstore"
 	"graphy/projection"
@@ -28,6 +30,14 @@ func Checksum(graph *projection.Graph) string {
 		}
 	}
 	return fmt.Sprintf("%016x", sum)
+}
+
+// Conflicts returns the records of a graph's conflict log, in order.
+func Conflicts(graph *projection.Graph) (records []jsontext.Value) {
+	for _, record := range graph.Conflicts.All() {
+		records = append(records, record)
+	}
+	return records
 }
 
 // Fold returns what the whole log of a graph folds to.
@@ -65,10 +75,13 @@ func Same(t testing.TB, models projection.ReadModels, want *projection.Graph) {
 		t.Errorf("graph %q:\n got %s\nwant %s", want.ID, a, b)
 	}
 	checkpoint, err := models.Checkpoint(ctx, want.ID)
-	checkpoint.Stalled = ""
+	if string(checkpoint.Policy) != string(want.Policy) || string(got.Policy) != string(want.Policy) {
+		t.Errorf("policy of %q: got %s, loaded %s, want %s", want.ID, checkpoint.Policy, got.Policy, want.Policy)
+	}
+	checkpoint.Stalled, checkpoint.Policy = "", nil
 	wantCheckpoint := projection.Checkpoint{Position: want.Position, Checksum: want.Checksum, LastModified: want.LastModified,
 		LastOperationID: want.LastOperationID, Nodes: want.Len(projection.Node), Edges: want.Len(projection.Edge)}
-	if err != nil || checkpoint != wantCheckpoint {
+	if err != nil || !reflect.DeepEqual(checkpoint, wantCheckpoint) {
 		t.Errorf("checkpoint of %q: got %+v, %v, want %+v", want.ID, checkpoint, err, wantCheckpoint)
 	}
 	for _, kind := range []projection.Kind{projection.Node, projection.Edge} {
@@ -86,6 +99,13 @@ func Same(t testing.TB, models projection.ReadModels, want *projection.Graph) {
 		if wantIDs := want.Incident(id); err != nil || !found || !slices.Equal(ids, wantIDs) {
 			t.Errorf("edges at %q of %q: got %v, %v, %v, want %v", id, want.ID, ids, found, err, wantIDs)
 		}
+	}
+	records, err := models.Conflicts(ctx, want.ID)
+	if a, b := fmt.Sprintf("%s", records), fmt.Sprintf("%s", Conflicts(want)); err != nil || a != b {
+		t.Errorf("conflicts of %q:\n got %s, %v\nwant %s", want.ID, a, err, b)
+	}
+	if a, b := fmt.Sprintf("%s", Conflicts(got)), fmt.Sprintf("%s", Conflicts(want)); a != b || got.Conflicts.Open() != want.Conflicts.Open() {
+		t.Errorf("loaded conflicts of %q:\n got %s\nwant %s", want.ID, a, b)
 	}
 	stats, err := models.Stats(ctx, want.ID)
 	if err != nil || stats.Events != int64(want.Position.Version) || stats.Completed != Completed(want) {

@@ -3,6 +3,7 @@ package projectiontest
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) (projection.ReadModels, eventstor
 	t.Run("commit", func(t *testing.T) { testCommit(t, open) })
 	t.Run("stall", func(t *testing.T) { testStall(t, open) })
 	t.Run("delete", func(t *testing.T) { testDelete(t, open) })
+	t.Run("TestI3ConflictsComeAndGo", func(t *testing.T) { testConflicts(t, open) })
 	t.Run("many entities", func(t *testing.T) { testMany(t, open) })
 }
 
@@ -80,6 +82,35 @@ func testFold(t *testing.T, open func(t *testing.T) (projection.ReadModels, even
 	}
 }
 
+// testConflicts leaves more conflicts than are kept once they are resolved, and resolves and reopens them.
+func testConflicts(t *testing.T, open func(t *testing.T) (projection.ReadModels, eventstore.Log)) {
+	models, log := open(t)
+	projector := Project(t, log, models, projection.ProjectorOptions{Linger: time.Nanosecond})
+	writer := NewWriter("g", rand.New(rand.NewPCG(5, 6)))
+	Append(t, log, "g", writer.CreateNode(), writer.CreateNode())
+	steps := []struct {
+		event func() eventstore.Event
+		times int
+	}{
+		{func() eventstore.Event { return writer.Conflict("n1", "n3") }, 70},
+		{writer.Resolve, 60}, {writer.Reopen, 1}, {writer.Resolve, 60}, {writer.Reopen, 1}, {writer.SetPolicy, 2}, {writer.Resolve, 30},
+	}
+	for _, step := range steps {
+		for n := range step.times {
+			Append(t, log, "g", step.event())
+			if n%20 == 0 {
+				Await(t, projector, writer.Graph)
+				Same(t, models, writer.Graph)
+			}
+		}
+	}
+	Await(t, projector, writer.Graph)
+	Same(t, models, writer.Graph)
+	if records := Conflicts(writer.Graph); len(records) != 100 || writer.Graph.Conflicts.Open() > 0 {
+		t.Errorf("got %d records, %d open, want 100 and none", len(records), writer.Graph.Conflicts.Open())
+	}
+}
+
 // first appends the creation of two nodes and an edge between them, and returns the update from nothing to there.
 func first(t *testing.T, log eventstore.Log, graph string) (*Writer, *projection.Update) {
 	t.Helper()
@@ -94,9 +125,10 @@ func first(t *testing.T, log eventstore.Log, graph string) (*Writer, *projection
 func Whole(graph *projection.Graph, byType map[string]int64) *projection.Update {
 	update := &projection.Update{To: projection.Checkpoint{Position: graph.Position, Checksum: graph.Checksum,
 		LastModified: graph.LastModified, LastOperationID: graph.LastOperationID,
-		Nodes: graph.Len(projection.Node), Edges: graph.Len(projection.Edge)},
+		Nodes: graph.Len(projection.Node), Edges: graph.Len(projection.Edge), Policy: graph.Policy},
 		Nodes: map[string]jsontext.Value{}, Edges: map[string]jsontext.Value{}, Link: map[string][]string{},
-		ByType: byType, Completed: Completed(graph), Viewport: graph.Value(projection.Viewport, projection.ViewportID)}
+		Conflicts: maps.Collect(graph.Conflicts.All()),
+		ByType:    byType, Completed: Completed(graph), Viewport: graph.Value(projection.Viewport, projection.ViewportID)}
 	for id, value := range graph.All(projection.Node) {
 		update.Nodes[id] = value
 		if edges := graph.Incident(id); len(edges) > 0 {
@@ -140,7 +172,9 @@ func testCommit(t *testing.T, open func(t *testing.T) (projection.ReadModels, ev
 		}
 	}
 	Same(t, models, writer.Graph)
-
+	if records, err := models.Conflicts(ctx, "nobody"); len(records) > 0 || err != nil {
+		t.Errorf("conflicts of no graph: got %s, %v", records, err)
+	}
 	if _, found, err := models.Incident(ctx, "g", "nobody"); found || err != nil {
 		t.Errorf("edges at no node: got %v, %v", found, err)
 	}
@@ -148,6 +182,17 @@ func testCommit(t *testing.T, open func(t *testing.T) (projection.ReadModels, ev
 		t.Errorf("no node: got %s, %v", value, err)
 	}
 
+	Append(t, log, "g", writer.Conflict("n1", "n3"), writer.SetPolicy())
+	settled := Whole(writer.Graph, map[string]int64{"UPDATE_NODE": 1, "SET_POLICY": 1})
+	settled.Completed = 0 // none more
+	if err := models.Commit(ctx, "g", at, settled); err != nil {
+		t.Errorf("conflicts and policy: %v", err)
+	}
+	Same(t, models, writer.Graph)
+
+	// A reset leaves nothing of what was there.
+	writer.Graph.Conflicts, writer.Graph.Policy = nil, nil
+	update, at = Whole(writer.Graph, map[string]int64{"CREATE_NODE": 5}), writer.Graph.Position
 	reset := *update
 	reset.Reset = true
 	if err := models.Commit(ctx, "g", other, &reset); err != nil && !errors.Is(err, projection.ErrStale) {

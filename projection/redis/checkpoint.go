@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/redis/rueidis"
 
 	"graphy/eventstore"
@@ -11,9 +12,9 @@ import (
 )
 
 // stateFields are the fields of a state hash that make up a Checkpoint, in the order that decodeCheckpoint takes
-// their values; commit.lua writes them, stall.lua the last. There is one more, letter: the version of the graph's
+// their values; commit.lua writes them (policy where there is one), stall.lua stalled. There is one more, letter: the version of the graph's
 // last dead letter.
-var stateFields = []string{"version", "hash", "checksum", "lastModified", "lastOperationId", "nodes", "edges", "stalled"}
+var stateFields = []string{"version", "hash", "checksum", "lastModified", "lastOperationId", "nodes", "edges", "stalled", "policy"}
 
 // Checkpoint implements projection.ReadModels.
 func (m *Models) Checkpoint(ctx context.Context, graph string) (projection.Checkpoint, error) {
@@ -85,6 +86,9 @@ func decodeCheckpoint(graph string, text []string) (checkpoint projection.Checkp
 	checkpoint.LastOperationID = text[4]
 	checkpoint.Nodes, checkpoint.Edges = int(number(5)), int(number(6))
 	checkpoint.Stalled = text[7]
+	if text[8] != "" {
+		checkpoint.Policy = jsontext.Value(text[8])
+	}
 	return checkpoint, err
 }
 

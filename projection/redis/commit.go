@@ -66,14 +66,17 @@ func (m *Models) encodeCommit(graph string, from eventstore.Position, update *pr
 	to := &update.To
 	w.keys = append(w.keys, m.keys.State(graph), m.keys.Events(graph))
 	w.args = append(w.args, version(from.Version), string(from.Hash), version(to.Version), string(to.Hash),
-		to.Checksum.String(), strconv.FormatInt(to.LastModified, 10), to.LastOperationID, strconv.Itoa(to.Nodes), strconv.Itoa(to.Edges))
+		to.Checksum.String(), strconv.FormatInt(to.LastModified, 10), to.LastOperationID, strconv.Itoa(to.Nodes), strconv.Itoa(to.Edges),
+		rueidis.BinaryString(to.Policy))
 	if update.Reset {
-		for _, key := range append(old, m.keys.State(graph), m.keys.Nodes(graph), m.keys.Edges(graph), m.keys.Stats(graph)) {
+		for _, key := range append(old, m.keys.State(graph), m.keys.Nodes(graph), m.keys.Edges(graph),
+			m.keys.Conflicts(graph), m.keys.Stats(graph)) {
 			w.write("DEL", key)
 		}
 	}
 	w.entities(m.keys.Nodes(graph), update.Nodes)
 	w.entities(m.keys.Edges(graph), update.Edges)
+	w.entities(m.keys.Conflicts(graph), update.Conflicts)
 	if update.Reset || update.Viewport != nil {
 		w.write("DEL", m.keys.Viewport(graph))
 	}

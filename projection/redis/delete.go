@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"graphy/projection"
 )
 
-// Delete implements projection.ReadModels. Projectors that still write are outrun: delete the log first, and they
-// have nothing left to write.
+// Delete implements projection.ReadModels. Projectors and snapshotters that still write are outrun: delete the
+// log first, and they have nothing left to write.
 func (m *Models) Delete(ctx context.Context, graph string) error {
 	for {
 		err := m.delete(ctx, graph)
@@ -31,11 +32,16 @@ func (m *Models) delete(ctx context.Context, graph string) error {
 	if err != nil {
 		return err
 	}
-	keys := append([]string{m.keys.State(graph), m.keys.Nodes(graph), m.keys.Edges(graph), m.keys.Viewport(graph),
-		m.keys.Conflicts(graph), m.keys.Versions(graph), m.keys.Stats(graph)}, incident...)
+	members, snapshots, err := m.members(ctx, graph)
+	if err != nil {
+		return err
+	}
+	keys := slices.Concat([]string{m.keys.State(graph), m.keys.Snapshots(graph)}, snapshots,
+		[]string{m.keys.Nodes(graph), m.keys.Edges(graph), m.keys.Viewport(graph), m.keys.Conflicts(graph),
+			m.keys.Versions(graph), m.keys.Stats(graph)}, incident)
 	ctx, cancel := m.deadline(ctx)
 	defer cancel()
-	args := []string{version(checkpoint.Version), string(checkpoint.Hash)}
+	args := append([]string{version(checkpoint.Version), string(checkpoint.Hash)}, members...)
 	answer, err := deleteScript.Exec(ctx, m.client, keys, args).AsInt64()
 	if err != nil {
 		return failed(err, "delete", graph)

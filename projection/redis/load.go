@@ -14,7 +14,8 @@ import (
 // Load implements projection.ReadModels. It fails with projection.ErrChecksum, or ErrDamaged, where the keys are not
 // what a commit left behind.
 func (m *Models) Load(ctx context.Context, graph string) (*projection.Graph, error) {
-	hashes, err := m.load(ctx, graph, m.keys.State(graph), m.keys.Nodes(graph), m.keys.Edges(graph), m.keys.Viewport(graph))
+	hashes, err := m.load(ctx, graph, m.keys.State(graph), m.keys.Nodes(graph), m.keys.Edges(graph), m.keys.Viewport(graph),
+		m.keys.Conflicts(graph))
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +42,7 @@ func (m *Models) Load(ctx context.Context, graph string) (*projection.Graph, err
 	}
 	loaded.Position = checkpoint.Position
 	loaded.LastModified, loaded.LastOperationID = checkpoint.LastModified, checkpoint.LastOperationID
+	loaded.Policy, loaded.Conflicts = checkpoint.Policy, projection.NewConflictLog(hashes[4].all)
 	return loaded, nil
 }
 

@@ -1,5 +1,6 @@
 // Package redis keeps the read models in Redis: for each graph a hash of nodes, of edges, of the viewport, of stats,
-// a set of edge ids for each node, and the state hash with the checkpoint they all belong to.
+// of open conflicts, a set of edge ids for each node, and the state hash with the checkpoint they all belong to; beside
+// them snapshots of the past, a string each, and their index.
 //
 // A commit is one script: it writes everything and moves the checkpoint, or, if the checkpoint is not where the fold
 // started or the log does not hold the event it leads to, nothing (I3, I5). Reads of more than one key are scripts
@@ -27,14 +28,17 @@ type Options struct {
 	Timeout time.Duration // of any single call; default 5s
 }
 
-// Models are the read models in Redis.
+// Models are the read models, and the snapshots, in Redis.
 type Models struct {
 	client rueidis.Client
 	keys   redis.Keys
 	opts   Options
 }
 
-var _ projection.ReadModels = (*Models)(nil)
+var (
+	_ projection.ReadModels = (*Models)(nil)
+	_ projection.Snapshots  = (*Models)(nil)
+)
 
 // New returns the read models under keys. The client stays the caller's to close.
 func New(client rueidis.Client, keys redis.Keys, opts Options) *Models {
@@ -64,6 +68,9 @@ var deadLetterSource string
 //go:embed lua/delete.lua
 var deleteSource string
 
+//go:embed lua/snapshot.lua
+var snapshotSource string
+
 var (
 	loadScript       = rueidis.NewLuaScriptReadOnly(loadSource)
 	incidentScript   = rueidis.NewLuaScriptReadOnly(incidentSource)
@@ -71,4 +78,5 @@ var (
 	stallScript      = rueidis.NewLuaScript(stallSource)
 	deadLetterScript = rueidis.NewLuaScript(deadLetterSource)
 	deleteScript     = rueidis.NewLuaScript(deleteSource)
+	snapshotScript   = rueidis.NewLuaScript(snapshotSource)
 )

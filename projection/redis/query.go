@@ -37,7 +37,7 @@ func (m *Models) Entities(ctx context.Context, graph string, kind projection.Kin
 	if err != nil {
 		return nil, err
 	}
-	return sorted(hashes[0]), nil
+	return sorted(hashes[0], strings.Compare), nil
 }
 
 // Incident implements projection.ReadModels.
@@ -55,7 +55,16 @@ func (m *Models) Incident(ctx context.Context, graph, node string) (edges []json
 	if found, _ := answer[0].AsInt64(); found == 0 {
 		return nil, false, nil
 	}
-	return sorted(answer[1:]), true, nil
+	return sorted(answer[1:], strings.Compare), true, nil
+}
+
+// Conflicts implements projection.ReadModels.
+func (m *Models) Conflicts(ctx context.Context, graph string) ([]jsontext.Value, error) {
+	hashes, err := m.load(ctx, graph, m.keys.Conflicts(graph))
+	if err != nil {
+		return nil, err
+	}
+	return sorted(hashes[0], projection.CompareConflicts), nil
 }
 
 // Stats implements projection.ReadModels.
@@ -100,14 +109,14 @@ func (m *Models) entities(graph string, kind projection.Kind) string {
 	return m.keys.Nodes(graph)
 }
 
-// sorted returns the values in order of their ids.
-func sorted(h hash) []jsontext.Value {
+// sorted returns the values in the order that compare gives to their ids.
+func sorted(h hash, compare func(a, b string) int) []jsontext.Value {
 	byID := make(map[string]jsontext.Value, len(h)/2)
 	for id, value := range h.all {
 		byID[id] = value
 	}
 	values := make([]jsontext.Value, 0, len(byID))
-	for _, id := range slices.Sorted(maps.Keys(byID)) {
+	for _, id := range slices.SortedFunc(maps.Keys(byID), compare) {
 		values = append(values, byID[id])
 	}
 	return values

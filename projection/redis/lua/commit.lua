@@ -5,7 +5,8 @@
 -- KEYS[3..]  what else is written to
 -- ARGV[1,2]  version and hash of the start; ARGV[3,4] version and hash of the end
 -- ARGV[5..9] the end's checksum, lastModified, lastOperationId, number of nodes, number of edges
--- ARGV[10..] writes, in order, each a command, the place of its key in KEYS, the number of its further arguments, and
+-- ARGV[10]   the graph's conflict policy, '' for none
+-- ARGV[11..] writes, in order, each a command, the place of its key in KEYS, the number of its further arguments, and
 --            these; where they are more than 1000, the command is given them in parts
 -- Returns    1: written, now or before; 0: the read models stand elsewhere; -1: the log does not hold the end.
 --            Nothing is written for 0 and -1
@@ -26,7 +27,7 @@ if not entry or entry[2][3] ~= 'hash' or entry[2][4] ~= ARGV[4] then
   return -1
 end
 
-local at, last = 10, #ARGV
+local at, last = 11, #ARGV
 while at < last do
   local command, key, first, count = ARGV[at], KEYS[tonumber(ARGV[at + 1])], at + 3, tonumber(ARGV[at + 2])
   at = first + count
@@ -43,4 +44,7 @@ if state[3] then
 end
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'hash', ARGV[4], 'checksum', ARGV[5], 'lastModified', ARGV[6],
   'lastOperationId', ARGV[7], 'nodes', ARGV[8], 'edges', ARGV[9])
+if ARGV[10] ~= '' then
+  redis.call('HSET', KEYS[1], 'policy', ARGV[10])
+end
 return 1

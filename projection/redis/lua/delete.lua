@@ -1,12 +1,20 @@
--- Remove a graph's read models, if they still stand where the list of their keys was made.
--- KEYS[1]    state (HASH); KEYS[2..] all other keys
+-- Remove a graph's read models and snapshots, if the read models still stand where the list of their keys was made.
+-- KEYS[1]    state (HASH); KEYS[2] index of snapshots (ZSET); then the snapshots; then all other keys
 -- ARGV[1,2]  version and hash of the checkpoint
+-- ARGV[3..]  the snapshots' members of the index; one that is not there any more has been replaced, and stays
 -- Returns    1: removed; 0: the checkpoint has moved, nothing was removed
 local at = redis.call('HMGET', KEYS[1], 'version', 'hash')
 if (at[1] or '0') ~= ARGV[1] or (at[2] or '') ~= ARGV[2] then
   return 0
 end
-for i = 1, #KEYS do
+local snapshots = #ARGV - 2
+for i = 1, snapshots do
+  if redis.call('ZREM', KEYS[2], ARGV[2 + i]) == 1 then
+    redis.call('UNLINK', KEYS[2 + i])
+  end
+end
+redis.call('UNLINK', KEYS[1])
+for i = 3 + snapshots, #KEYS do
   redis.call('UNLINK', KEYS[i])
 end
 return 1
