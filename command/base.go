@@ -12,22 +12,27 @@ import (
 // base checks the version that a command was made on and returns what has changed since, at least where the command
 // writes. Its error is a refusal or one of the log.
 func (s *session) base(ctx context.Context, c *Command) (history, error) {
-	head := s.graph.Position.Version
-	if !c.HasBase {
+	if err := s.checkBase(ctx, c); err != nil {
+		return nil, err
+	}
+	switch {
+	case !c.HasBase || c.Base == s.graph.Position.Version:
 		return nil, nil
-	}
-	if c.Base > head {
-		return nil, refuse(ClientAhead, c.fieldPointer("clientVersion"), "the client's version %d is above the graph's, which is %d", c.Base, head)
-	}
-	if c.HasBaseHash {
-		if err := s.checkBaseHash(ctx, c); err != nil {
-			return nil, err
-		}
-	}
-	if c.Base == head {
-		return nil, nil
+	case c.Base >= s.recent.floor:
+		return s.kept(c.Base), nil
 	}
 	return s.events(ctx, c.Base, c.Targets())
+}
+
+// checkBase refuses a base that is not of this history.
+func (s *session) checkBase(ctx context.Context, c *Command) error {
+	if head := s.graph.Position.Version; c.HasBase && c.Base > head {
+		return refuse(ClientAhead, c.fieldPointer("clientVersion"), "the client's version %d is above the graph's, which is %d", c.Base, head)
+	}
+	if c.HasBaseHash {
+		return s.checkBaseHash(ctx, c)
+	}
+	return nil
 }
 
 // fieldPointer points at a field of the body that the command was sent in.
@@ -74,43 +79,74 @@ func trimmed() *Error {
 // events returns the events after version base: those in memory, and before them from the log those that touch one of
 // the targets.
 func (s *session) events(ctx context.Context, base eventstore.Version, targets []Target) (history, error) {
-	floor := s.recent.floor
-	kept := s.recent.all().after(base)
-	if s.deciding != nil && len(s.deciding.records) > 0 {
-		kept = slices.Concat(kept, s.deciding.records.after(base))
-	}
-	if base >= floor {
+	kept := s.kept(base)
+	if base >= s.recent.floor {
 		return kept, nil
 	}
 	// A command with a base of long ago must not use up the time of those that wait behind it.
 	ctx, cancel := context.WithTimeout(ctx, s.p.opts.Timeout/4)
 	defer cancel()
+	wanted := make(map[Target]bool, len(targets))
+	for _, target := range targets {
+		wanted[target] = true
+	}
 	var older history
+	err := s.readOlder(ctx, base, func(event *record) {
+		if event.touchesAny(wanted) {
+			older = append(older, event)
+		}
+	})
+	return append(older, kept...), err
+}
+
+// each visits all events after version base, oldest first.
+func (s *session) each(ctx context.Context, base eventstore.Version, visit func(*record)) error {
+	if base < s.recent.floor {
+		if err := s.readOlder(ctx, base, visit); err != nil {
+			return err
+		}
+	}
+	for _, event := range s.kept(base) {
+		visit(event)
+	}
+	return nil
+}
+
+// kept returns those of the events after version base that are in memory.
+func (s *session) kept(base eventstore.Version) history {
+	kept := s.recent.all().after(base)
+	if s.deciding != nil && len(s.deciding.records) > 0 {
+		kept = slices.Concat(kept, s.deciding.records.after(base))
+	}
+	return kept
+}
+
+// readOlder visits the events after version base that are no longer in memory, from the log.
+func (s *session) readOlder(ctx context.Context, base eventstore.Version, visit func(*record)) error {
+	floor := s.recent.floor
 	for base < floor {
 		entries, err := s.p.log.Read(ctx, s.id, base, min(page, int(floor-base)))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(entries) == 0 || entries[0].Version != base+1 {
-			return nil, trimmed()
+			return trimmed()
 		}
 		for _, entry := range entries {
 			event, err := decodeRecord(entry)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			if event.touchesAny(targets) {
-				older = append(older, event)
-			}
+			visit(event)
 		}
 		base = entries[len(entries)-1].Version
 	}
-	return append(older, kept...), nil
+	return nil
 }
 
-func (r *record) touchesAny(targets []Target) bool {
-	for _, target := range targets {
-		if r.touches(target.Kind, target.ID, nil) {
+func (r *record) touchesAny(targets map[Target]bool) bool {
+	for i := range r.Changes {
+		if targets[Target{r.Changes[i].Kind, r.Changes[i].ID}] {
 			return true
 		}
 	}

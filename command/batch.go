@@ -1,7 +1,10 @@
 package command
 
 import (
+	"bytes"
 	"context"
+
+	"go.uber.org/zap"
 
 	"graphy/eventstore"
 	"graphy/projection"
@@ -9,9 +12,8 @@ import (
 
 // batch is what a session decided at once: its events follow on from a position and are appended together.
 type batch struct {
-	from            eventstore.Position
-	lastModified    int64 // with lastOperationID and from: where the graph stood before
-	lastOperationID string
+	from   eventstore.Position
+	before projection.Graph // the exported fields of the graph before
 
 	events  []eventstore.Event
 	records history
@@ -30,7 +32,7 @@ type answer struct {
 // decideAll decides items in order, each on the graph as the ones before it leave it. done holds operations known to be
 // in the log.
 func (s *session) decideAll(ctx context.Context, items []pending, done map[string]eventstore.Version) *batch {
-	b := &batch{from: s.graph.Position, lastModified: s.graph.LastModified, lastOperationID: s.graph.LastOperationID,
+	b := &batch{from: s.graph.Position, before: *s.graph,
 		events: make([]eventstore.Event, 0, len(items)), records: make(history, 0, len(items)),
 		answers: make([]answer, 0, len(items)), ids: make(map[string]bool, len(items))}
 	s.deciding = b
@@ -57,22 +59,71 @@ func (s *session) decideItem(ctx context.Context, b *batch, c *Command, done map
 	if err != nil || outcome != nil {
 		return outcome, err
 	}
-	since, err := s.base(ctx, c)
+	decided, writtenAt, err := s.decide(ctx, c, now)
 	if err != nil {
 		return nil, err
-	}
-	writtenAt, err := s.writeTime(ctx, c, now)
-	if err != nil {
-		return nil, err
-	}
-	decided, refusal := decide(s.graph, since, c, now)
-	if refusal != nil {
-		return nil, refusal
 	}
 	event := s.event(c, &decided, now, writtenAt)
 	s.add(b, event)
-	return &Outcome{OperationID: c.OperationID, Version: event.Version, Hash: event.Hash, Status: StatusProcessing,
-		Result: decided.result, Conflict: event.Conflict}, nil
+	return &Outcome{OperationID: c.OperationID, Version: event.Version, Hash: event.Hash, Status: statusOf(event),
+		Result: decided.result, Conflict: event.Conflict, Undoes: event.Undoes, Redoes: event.Redoes, Skipped: event.Skipped,
+		Reverted: reverted(s.graph, decided.conflicts)}, nil
+}
+
+// decide decides a command with what it needs of the log, and returns its write time, too.
+func (s *session) decide(ctx context.Context, c *Command, now int64) (decided decision, writtenAt int64, err error) {
+	switch c.Type {
+	case Undo, Redo:
+		decided, err = s.undo(ctx, c, now)
+		return decided, now, err
+	case Restore:
+		if err = s.checkBase(ctx, c); err == nil {
+			decided, err = s.restore(ctx, c)
+		}
+		return decided, now, err
+	case Resolve:
+		decided, err = s.resolve(ctx, c, now)
+		return decided, now, err
+	case SetPolicy:
+		return decision{result: c.Payload}, now, nil
+	}
+	on := terms{now: now, policies: policies{s.policy(), s.p.opts.Policy}}
+	if on.since, err = s.base(ctx, c); err != nil {
+		return decision{}, 0, err
+	}
+	if on.writtenAt, err = s.writeTime(ctx, c, now); err != nil {
+		return decision{}, 0, err
+	}
+	decided, refusal := decide(s.graph, on, c)
+	if refusal != nil {
+		return decision{}, 0, refusal
+	}
+	return decided, on.writtenAt, nil
+}
+
+// statusOf returns the status of an operation that has just been decided: a conflict, if paths were left to people.
+func statusOf(event *record) string {
+	for range openedBy(event) {
+		return StatusConflict
+	}
+	return StatusProcessing
+}
+
+// policy returns the graph's conflict policy, nil if it has none.
+func (s *session) policy() *Policy {
+	text := s.graph.Policy
+	if text == nil {
+		return nil
+	}
+	if s.compiled == nil || !bytes.Equal(s.compiledFrom, text) {
+		policy, err := readPolicy(text)
+		if err != nil { // of a newer version, perhaps: then none of it holds
+			s.p.opts.Logger.Warn("the graph's conflict policy is not understood", zap.String("graphId", s.id), zap.Error(err))
+			policy = &Policy{}
+		}
+		s.compiled, s.compiledFrom = policy, text
+	}
+	return s.compiled
 }
 
 // repeats tells whether the batch holds an event for one of the command's operations already.
@@ -101,9 +152,20 @@ func (s *session) event(c *Command, decided *decision, now, writtenAt int64) *re
 		GestureID:   c.GestureID,
 		Request:     c.Request,
 		Operations:  decided.operations,
+		Undoes:      decided.undoes,
+		Redoes:      decided.redoes,
+		Skipped:     decided.skipped,
+		Resolves:    decided.resolves,
+		Reopens:     decided.reopens,
 		Changes:     decided.changes,
 		Checksum:    s.graph.Checksum.String(),
 	}}
+	switch c.Type {
+	case Restore:
+		event.Restored, event.IsRestore = c.version, true
+	case SetPolicy:
+		event.Policy = c.Payload
+	}
 	if len(decided.conflicts) > 0 {
 		event.Conflict = appendConflict(nil, decided.conflicts)
 	}
@@ -120,6 +182,7 @@ func (s *session) add(b *batch, event *record) {
 		b.ids[id] = true
 	}
 	s.graph.Advance(&event.Event, event.Hash)
+	s.stacks.push(event)
 	b.records = append(b.records, event)
 	b.events = append(b.events, eventstore.Event{Version: event.Version, Data: data, Hash: event.Hash, Operations: ids})
 }

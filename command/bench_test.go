@@ -1,14 +1,15 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
 	"testing"
+	"time"
 
 	"graphy/eventstore"
 	eventlog "graphy/eventstore/memory"
-	"graphy/projection"
 	readmodels "graphy/projection/memory"
 )
 
@@ -109,35 +110,105 @@ func BenchmarkSession(b *testing.B) {
 	}
 }
 
-// BenchmarkConflictCheck decides a command whose base is so many events old.
+// BenchmarkConflictCheck decides a command whose base is so many events old, each of another client.
 func BenchmarkConflictCheck(b *testing.B) {
-	for _, age := range []int{-1, 0, 10, 1000} {
-		b.Run("age="+strconv.Itoa(age), func(b *testing.B) {
+	const (
+		move  = `{"type":"UPDATE_NODE_POSITION","clientId":"tab-2","payload":{"nodeId":"node-%d","position":{"x":%d,"y":0}}}`
+		title = `{"type":"UPDATE_NODE_TITLE","clientId":"tab-2","payload":{"nodeId":"node-%d","title":"Node %d"}}`
+	)
+	tests := []struct {
+		name     string
+		theirs   string
+		nodes    int // over which they are spread
+		mine     string
+		age      int // -1: no base
+		strategy string
+	}{
+		{"age=-1", move, 200, string(moveBody(7)), -1, ""},
+		{"age=0", move, 200, string(moveBody(7)), 0, ""},
+		{"age=10", move, 200, string(moveBody(7)), 10, ""},
+		{"age=1000/none", move, 200, `{"type":"UPDATE_NODE_TITLE","payload":{"nodeId":"node-7","title":"x"}}`, 1000, ""},
+		{"age=1000/client-wins", move, 200, string(moveBody(7)), 1000, ClientWins},
+		{"age=1000/merge", title, 200, `{"type":"UPDATE_NODE_TITLE","payload":{"nodeId":"node-7","title":"My Node 7"}}`, 1000, Merge},
+		{"age=1000/one-node/none", move, 1, `{"type":"UPDATE_NODE_TITLE","payload":{"nodeId":"node-0","title":"x"}}`, 1000, ""},
+		{"age=1000/one-node/merge", title, 1, `{"type":"UPDATE_NODE_TITLE","payload":{"nodeId":"node-0","title":"My Node 0"}}`, 1000, Merge},
+		{"age=1000/one-node/delete", move, 1, `{"type":"DELETE_NODE","payload":{"nodeId":"node-0"}}`, 1000, ClientWins},
+	}
+	for _, test := range tests {
+		b.Run(test.name, func(b *testing.B) {
 			s := benchSession(b, Options{})
 			for i := range 1000 {
-				s.benchDo(b, fmt.Appendf(nil, `{"type":"UPDATE_NODE_POSITION","clientId":"tab-2","payload":{"nodeId":"node-%d","position":{"x":%d,"y":0}}}`, i%200, i+1))
+				s.benchDo(b, fmt.Appendf(nil, test.theirs, i%test.nodes, i+1))
 			}
-			c, err := Parse(moveBody(7), someone)
+			c, err := Parse([]byte(test.mine), someone)
 			if err != nil {
 				b.Fatal(err)
 			}
-			c.HasBase, c.Base = age >= 0, s.graph.Position.Version-eventstore.Version(max(age, 0))
-			before := string(s.graph.Value(projection.Node, "node-7"))
+			c.HasBase, c.Base = test.age >= 0, s.graph.Position.Version-eventstore.Version(max(test.age, 0))
+			before := s.graph.Checksum
+			fastest := time.Hour // which a busy machine leaves as it is
 			b.ReportAllocs()
 			for b.Loop() {
+				start := time.Now()
 				since, err := s.base(b.Context(), c)
 				if err != nil {
 					b.Fatal(err)
 				}
-				decided, refusal := decide(s.graph, since, c, 1)
-				if refusal != nil || (len(decided.conflicts) > 0) != (age == 1000) {
-					b.Fatalf("got %v, %s", refusal, appendConflict(nil, decided.conflicts))
+				decided, refusal := decide(s.graph, terms{since: since, now: 1, writtenAt: 1}, c)
+				if refusal != nil || len(decided.conflicts) != min(len(test.strategy), 1) || test.strategy != "" && decided.conflicts[0].strategy != test.strategy {
+					b.Fatalf("got %v, %+v", refusal, decided.conflicts)
 				}
 				s.graph.RevertChanges(decided.changes)
+				fastest = min(fastest, time.Since(start))
 			}
-			if after := string(s.graph.Value(projection.Node, "node-7")); after != before {
-				b.Fatalf("%s became %s", before, after)
+			b.ReportMetric(float64(fastest), "ns/fastest")
+			if s.graph.Checksum != before {
+				b.Fatal("the graph is not what it was")
 			}
+		})
+	}
+}
+
+// BenchmarkBase is what a base costs a command that conflicts with nothing: all of its CPU time in this package and the fold,
+// by the side of the same command without one. The two take turns, and the fastest turn of each counts, so that the ratio
+// holds on a busy machine.
+func BenchmarkBase(b *testing.B) {
+	for _, age := range []int{0, 1, 10} {
+		b.Run("age="+strconv.Itoa(age), func(b *testing.B) {
+			s := benchSession(b, Options{})
+			const turn = 100
+			i := 0
+			run := func(hasBase bool) time.Duration {
+				var bodies [turn][]byte
+				for j := range bodies {
+					i++
+					bodies[j] = bytes.Replace(moveBody(i), []byte("tab-1"), fmt.Appendf(nil, "tab-%d", i%2), 1)
+				}
+				start := time.Now()
+				for _, body := range bodies {
+					c, err := Parse(body, someone)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if hasBase {
+						c.HasBase, c.Base = true, s.graph.Position.Version-eventstore.Version(age)
+					}
+					s.p.prepare(c)
+					decided := s.decideAll(b.Context(), []pending{{command: c}}, nil)
+					if len(decided.events) != 1 || decided.records[0].Conflict != nil {
+						b.Fatalf("got %+v", decided.answers)
+					}
+					s.settle(decided)
+				}
+				return time.Since(start)
+			}
+			without, with := time.Hour, time.Hour
+			for b.Loop() {
+				without, with = min(without, run(false)), min(with, run(true))
+			}
+			b.ReportMetric(float64(without.Nanoseconds())/turn, "ns/command")
+			b.ReportMetric(float64(with.Nanoseconds())/turn, "ns/based")
+			b.ReportMetric(float64(with)/float64(without), "ratio")
 		})
 	}
 }

@@ -34,9 +34,16 @@ const (
 	DeleteEdge         = "DELETE_EDGE"
 	UpdateViewport     = "UPDATE_VIEWPORT"
 	BatchUpdate        = "BATCH_UPDATE"
+	Restore            = "RESTORE"
+)
 
-	// Batch is the type of the event of an atomic batch; no client sends it.
-	Batch = "BATCH"
+// The types of commands, and of their events, that have requests of their own.
+const (
+	Batch     = "BATCH" // an atomic batch
+	Undo      = "UNDO"
+	Redo      = "REDO"
+	Resolve   = "RESOLVE"
+	SetPolicy = "SET_POLICY"
 )
 
 // Identity says who sends a command.
@@ -64,19 +71,37 @@ type Command struct {
 	Timestamp   int64 // Unix ms, the client's clock; 0 if not given
 	Strategy    string
 	GestureID   string
+	DryRun      bool // decide it, answer what would come of it, and write nothing
 
 	// Operations are the parts of an atomic batch or of a BATCH_UPDATE, in order.
 	Operations []Command
 
 	pointer string // where the command stands in the request body: "", or "/operations/3"
-	write   write  // what it does, unless it has Operations
+	write   write  // what it does to an entity; of kind "" where it has Operations or is none of those below
+
+	force   bool               // of UNDO and REDO: write what others have overwritten, too
+	version eventstore.Version // of RESTORE
+	resolve resolve            // of RESOLVE
 }
+
+// resolve is a person's word on an open conflict.
+type resolve struct {
+	conflictID string
+	choice     string                    // one of the choices below
+	values     map[string]jsontext.Value // by path; of choiceValues
+}
+
+const (
+	choiceClient = "client"
+	choiceServer = "server"
+	choiceValues = "values"
+)
 
 // Targets returns the entity that the command is about, as far as it is known before it is decided; for a batch the
 // entities of its parts.
 func (c *Command) Targets() []Target {
 	if c.Operations == nil {
-		return []Target{{c.write.kind, c.write.id}}
+		return c.write.targets()
 	}
 	targets := make([]Target, 0, len(c.Operations))
 	for i := range c.Operations {
@@ -110,6 +135,24 @@ type write struct {
 	value jsontext.Value
 }
 
+// targets returns the entity that is written, and the ends that it gives an edge.
+func (w *write) targets() []Target {
+	if w.kind == "" {
+		return nil
+	}
+	targets := []Target{{w.kind, w.id}}
+	if w.kind == projection.Edge {
+		for _, end := range edgeEnds {
+			if id := projection.Text(projection.Member(w.value, end)); id != "" {
+				targets = append(targets, Target{projection.Node, id})
+			}
+		}
+	}
+	return targets
+}
+
+var edgeEnds = [...]string{"source", "target"}
+
 // Outcome is the answer to a command that is in the log.
 type Outcome struct {
 	OperationID string
@@ -119,6 +162,18 @@ type Outcome struct {
 	Duplicate   bool   // done before; this is the first answer again
 	Result      jsontext.Value
 	Conflict    jsontext.Value // nil if nothing conflicted
+	DryRun      bool           // nothing was written: Status is StatusDryRun, and there is no Hash
+
+	Undoes   []eventstore.Version // of an UNDO: the versions of the step taken back
+	Redoes   []eventstore.Version // of a REDO: the version of the UNDO taken back
+	Skipped  jsontext.Value       // of both: an array of what others have written since; nil for nothing
+	Reverted []Reverted           // what the sender falls back to where paths were lost or stay open; nil in a duplicate
+}
+
+// Reverted is an entity of which a command lost paths, as it stands after the command; nil: it is not there.
+type Reverted struct {
+	Target
+	Value jsontext.Value
 }
 
 // The states of an operation.
@@ -127,6 +182,7 @@ const (
 	StatusCompleted  = "completed"
 	StatusConflict   = "conflict"
 	StatusFailed     = "failed"
+	StatusDryRun     = "dry-run"
 )
 
 // Operation is what is known of an operation, newest first of its id.

@@ -80,7 +80,7 @@ func TestConflicts(t *testing.T) {
 			then: `node/n1 "" @5 ` + n1 + `|` + strings.NewReplacer(`"t0"`, `"a"`, `"updatedAt":1000`, `"updatedAt":1004`).Replace(n1) + `|null`},
 		{name: "delete of something that only got an edge", others: []string{cmd(CreateEdge, `{"id":"e2","source":"n1","target":"n2"}`)}, when: cmd(DeleteNode, `{"nodeId":"n1"}`)},
 		{name: "upsert over a change", others: []string{cmd(UpdateEdge, `{"edgeId":"e1","updates":{"label":"a"}}`)}, when: cmd(BatchUpdate, `{"edges":[{"id":"e1","source":"n2","target":"n1"}]}`),
-			then: `edge/e1 "" @5 {"createdAt":1002,"id":"e1","source":"n1","target":"n2","updatedAt":1002}|{"createdAt":1002,"id":"e1","label":"a","source":"n1","target":"n2","updatedAt":1004}|{"createdAt":1002,"id":"e1","source":"n2","target":"n1","updatedAt":1005}`},
+			then: `edge/e1 "/label" @5 null|"a"|null`},
 		{name: "upsert to the same", others: []string{cmd(UpdateEdge, `{"edgeId":"e1","updates":{"label":"a"}}`)}, when: cmd(BatchUpdate, `{"edges":[{"id":"e1","source":"n1","target":"n2","label":"a"}]}`)},
 		{name: "edge and node are different", others: []string{cmd(UpdateEdge, `{"edgeId":"e1","updates":{"label":"a"}}`)}, when: update(`{"label":"b"}`)},
 		{name: "edge moved twice", others: []string{cmd(UpdateEdge, `{"edgeId":"e1","updates":{"target":"n1"}}`)}, when: cmd(UpdateEdge, `{"edgeId":"e1","updates":{"target":"n2","source":"n2"}}`),
@@ -149,7 +149,7 @@ func TestConflictJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"resolution":"client","paths":[{"kind":"node","id":"n1","path":"/title","strategy":"CLIENT_WINS","resolution":"client",` +
+	want := `{"resolution":"client","paths":[{"kind":"node","id":"n1","path":"/title","strategy":"MERGE","resolution":"client",` +
 		`"base":"a b","server":"a c","client":null,"written":null,"by":{"userId":"u-tab-9","clientId":"tab-9","version":2}}]}`
 	if got := string(appendConflict(nil, decided.conflicts)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -14,6 +14,8 @@ type world struct {
 	graph  *projection.Graph
 	events history
 	now    int64
+
+	policies policies
 }
 
 func newWorld() *world { return &world{graph: projection.NewGraph("g"), now: 1000} }
@@ -30,12 +32,16 @@ func (w *world) do(client string, c *Command) (decision, *Error) {
 	if c.HasBase {
 		since = w.events.after(c.Base)
 	}
-	decided, err := decide(w.graph, since, c, w.now)
+	writtenAt := w.now
+	if c.Timestamp > 0 {
+		writtenAt = min(c.Timestamp, w.now)
+	}
+	decided, err := decide(w.graph, terms{since: since, now: w.now, writtenAt: writtenAt, policies: w.policies}, c)
 	if err != nil {
 		return decided, err
 	}
 	event := &record{Event: projection.Event{Version: w.graph.Position.Version + 1, CommandType: c.Type, OperationID: "o", UserID: "u-" + client,
-		ClientID: client, Timestamp: w.now, WrittenAt: w.now, Request: c.Request, Operations: decided.operations, Changes: decided.changes,
+		ClientID: client, Timestamp: w.now, WrittenAt: writtenAt, Request: c.Request, Operations: decided.operations, Changes: decided.changes,
 		Checksum: w.graph.Checksum.String()}}
 	event.Hash = eventstore.NextHash(w.graph.Position.Hash, event.AppendJSON(nil))
 	w.graph.Advance(&event.Event, event.Hash)

@@ -18,6 +18,10 @@ const (
 	EdgeNotFound      Code = "edge-not-found"
 	NotFound          Code = "not-found"
 	OperationIDReused Code = "operation-id-reused"
+	NothingToUndo     Code = "nothing-to-undo"
+	NothingToRedo     Code = "nothing-to-redo"
+	AlreadyResolved   Code = "already-resolved"
+	EntityGone        Code = "entity-gone"
 	Unavailable       Code = "unavailable"     // certainly nothing was accepted
 	OutcomeUnknown    Code = "outcome-unknown" // it may have been accepted
 	Internal          Code = "internal"

@@ -21,6 +21,11 @@ func seed(f *testing.F) {
 		`{"type":"command","command":"UPDATE_NODE_POSITION","payload":{"nodeId":"n","position":{"x":-0,"y":9007199254740993}}}`,
 		`{"type":"command","data":{"type":"DELETE_EDGE","payload":{"edgeId":"\u0065"}}}`,
 		`{"type":"UPDATE_NODE","payload":{"nodeId":"n","updates":{"\u005f_proto__":{"":1}}}}`, `{`, `[]`, `{"":"\ud800"}`,
+		`{"type":"UPDATE_NODE","payload":{"nodeId":"n","updates":{"a/b":{"~":[]}}},"strategy":"MERGE","timestamp":0,"dryRun":true}`,
+		`{"type":"RESTORE","payload":{"version":3},"strategy":"x"}`, `{"type":"undo","force":true,"operationId":"o"}`,
+		`{"atomic":true,"strategy":"MANUAL","timestamp":32503680000000,"operations":[{"type":"DELETE_EDGE","payload":{"edgeId":"e"},"strategy":"SERVER_WINS"}]}`,
+		`{"choice":"values","values":{"/a~1b":1,"":{"x":null},"/\u00e4":[[]]},"operationId":"o"}`, `{"choice":"client"}`, `{"choice":"server","values":null}`,
+		`{"":"MANUAL","/*/x":"MERGE","/a~01":"LAST_WRITE_WINS","/\ud83d\ude00":"CLIENT_WINS"}`, `{"/a":"manual"}`, `{"a":"MANUAL","/~":"MANUAL"}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -117,6 +122,93 @@ func FuzzParseBatch(f *testing.F) {
 				checkError(t, errs[i])
 			} else {
 				checkAccepted(t, command, again[i])
+			}
+		}
+	})
+}
+
+func FuzzParseUndo(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, parse := range []func([]byte, Identity) (*Command, error){ParseUndo, ParseRedo, ParseUndoFrame} {
+			first, err := parse(body, someone)
+			if err != nil {
+				checkError(t, err)
+				continue
+			}
+			if len(body) == 0 {
+				continue
+			}
+			second, err := parse(canonicalAgain(t, body), someone)
+			if err != nil || second.force != first.force || second.DryRun != first.DryRun {
+				t.Fatalf("%q was accepted, and in canonical form: %+v, %v", body, second, err)
+			}
+			checkAccepted(t, first, second)
+		}
+	})
+}
+
+func FuzzParseResolve(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		first, err := ParseResolve(body, "7-0", someone)
+		if err != nil {
+			checkError(t, err)
+			return
+		}
+		second, err := ParseResolve(canonicalAgain(t, body), "7-0", someone)
+		if err != nil || !bytes.Equal(first.Payload, second.Payload) {
+			t.Fatalf("%q was accepted, and in canonical form: %+v, %v", body, second, err)
+		}
+		checkAccepted(t, first, second)
+		if payload, err := projection.Canonical(first.Payload); err != nil || !bytes.Equal(payload, first.Payload) {
+			t.Fatalf("payload %s is not canonical: %v", first.Payload, err)
+		}
+		for path, value := range first.resolve.values {
+			if first.resolve.choice != choiceValues || !value.IsValid() {
+				t.Fatalf("%q: %s for %q", body, value, path)
+			}
+		}
+		// Whatever was given, it is refused or makes an entity that is one.
+		record := jsontext.Value(`{"id":"n","kind":"node","paths":[{"path":"/title","client":"t"},{"path":"/a~1b","client":null},{"path":"/ä/b","client":1}]}`)
+		w := given(t, cmd(CreateNode, `{"id":"n","title":"a"}`))
+		d := decider{terms: terms{now: 5}, graph: w.graph}
+		if refusal := d.resolve(first, record); refusal != nil {
+			checkError(t, refusal)
+			return
+		}
+		value := w.graph.Value(projection.Node, "n")
+		if canonical, err := projection.Canonical(value); err != nil || !bytes.Equal(canonical, value) || nesting(value) > MaxDepth {
+			t.Fatalf("%q made %s: %v", body, value, err)
+		}
+		if err := projection.NewGraph("g").Load(projection.Node, "n", value); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzPolicy(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c, err := ParsePolicy(body, someone)
+		configured, configErr := ParsePolicyConfig(body)
+		if (err == nil) != (configErr == nil) {
+			t.Fatalf("%q: %v as a body, %v as a configuration", body, err, configErr)
+		}
+		if err != nil {
+			checkError(t, err)
+			checkError(t, configErr)
+			return
+		}
+		folded, refusal := readPolicy(c.Payload)
+		if refusal != nil {
+			t.Fatalf("%q was accepted, and is refused in the log: %v", body, refusal)
+		}
+		for name, value := range projection.Members(c.Payload) {
+			pattern := projection.Name(name)
+			steps, _ := pointerSteps(pattern)
+			if got := folded.strategy(steps); got != projection.Text(value) && !bytes.ContainsRune(name, '*') || got != configured.strategy(steps) {
+				t.Fatalf("%q at its own pattern %q: got %q", body, pattern, got)
 			}
 		}
 	})

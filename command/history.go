@@ -27,21 +27,6 @@ func (h history) after(base eventstore.Version) history {
 	return h[skip:]
 }
 
-// deleted tells whether a client other than the given one deleted an entity.
-func (h history) deleted(kind projection.Kind, id, client string) bool {
-	for _, event := range h {
-		if event.ClientID == client {
-			continue
-		}
-		for i := range event.Changes {
-			if change := &event.Changes[i]; change.Op == projection.Delete && change.Kind == kind && change.ID == id {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // recent keeps the newest events of a graph, bounded by count and bytes, and finds operations in them. The zero value
 // is not ready; use newRecent.
 type recent struct {

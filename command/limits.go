@@ -10,4 +10,5 @@ const (
 	MaxOperations = 1000      // operations in a batch
 	MaxNodes      = 100_000   // nodes in a graph
 	MaxEdges      = 200_000   // edges in a graph
+	MaxConflicts  = 10_000    // open conflicts in a graph
 )

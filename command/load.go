@@ -82,6 +82,7 @@ func (s *session) readOn(ctx context.Context) error {
 				return err
 			}
 			s.recent.push(event)
+			s.stacks.push(event)
 		}
 		if len(entries) < page {
 			s.head.Store(uint64(s.graph.Position.Version))

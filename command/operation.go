@@ -70,6 +70,7 @@ func (p *Processor) accepted(ctx context.Context, graph, id string, version even
 		outcome, err := s.outcomeOf(ctx, id, event, target)
 		if err == nil {
 			operation.Outcome = *outcome
+			operation.Status = s.statusNow(event)
 		}
 		return err
 	})
@@ -80,10 +81,20 @@ func (p *Processor) accepted(ctx context.Context, graph, id string, version even
 	if err != nil {
 		return Operation{}, p.refusal(graph, err)
 	}
-	if checkpoint.Version >= version {
+	if checkpoint.Version >= version && operation.Status != StatusConflict {
 		operation.Status, operation.CompletedAt = StatusCompleted, operation.CreatedAt
 	}
 	return operation, nil
+}
+
+// statusNow is a conflict for as long as one is open that the event left to people.
+func (s *session) statusNow(event *record) string {
+	for id := range openedBy(event) {
+		if _, open := s.graph.Conflicts.Record(id); open {
+			return StatusConflict
+		}
+	}
+	return StatusProcessing
 }
 
 // readEvent returns the event of a version that the log's index knows.

@@ -3,7 +3,6 @@ package command
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -95,24 +94,17 @@ func (c *Command) field(name string, value jsontext.Value, pointer string) (err 
 		}
 	case "timestamp":
 		c.Timestamp, err = wholeNumber(value)
+		c.Timestamp = max(c.Timestamp, 1) // 0 is a clock that stands at its epoch, not one that was not given
 	case "gestureId":
 		c.GestureID, err = idValue(value)
 	case "strategy":
-		if c.Strategy, err = text(value); err == nil && !isStrategy(c.Strategy) {
-			err = invalid("", "the conflict strategy %.40q does not exist", c.Strategy)
-		}
+		c.Strategy, err = strategyName(value)
 	case "hash":
 		var hash string
 		hash, err = text(value)
 		c.BaseHash, c.HasBaseHash = eventstore.Hash(hash), true
 	case "dryRun":
-		switch value.Kind() {
-		case 'f':
-		case 't':
-			err = invalid("", "dry runs are not supported yet")
-		default:
-			err = invalid("", "must be true or false")
-		}
+		c.DryRun, err = boolean(value)
 	default:
 		return unknownField(pointer, []byte(name))
 	}
@@ -135,10 +127,6 @@ func (c *Command) complete(typeMember string) *Error {
 	}
 	return c.parsePayload(read)
 }
-
-var strategies = [...]string{"CLIENT_WINS", "SERVER_WINS", "LAST_WRITE_WINS", "MERGE", "MANUAL"}
-
-func isStrategy(name string) bool { return slices.Contains(strategies[:], name) }
 
 // fingerprint returns the event's field request: eight hex digits that tell requests apart.
 func fingerprint(commandType string, payload []byte) string {
@@ -165,6 +153,17 @@ func text(value jsontext.Value) (string, *Error) {
 		return "", invalid("", "must be a string")
 	}
 	return projection.Text(value), nil
+}
+
+// boolean reads true or false out of a body.
+func boolean(value jsontext.Value) (bool, *Error) {
+	switch value.Kind() {
+	case 't':
+		return true, nil
+	case 'f':
+		return false, nil
+	}
+	return false, invalid("", "must be true or false")
 }
 
 // typeName reads the type of a command; the one that most are of costs no memory.

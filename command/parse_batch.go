@@ -143,7 +143,7 @@ func (c *Command) parseEach(list []jsontext.Value) (commands []*Command, errs []
 	commands, errs = make([]*Command, len(list)), make([]error, len(list))
 	for i, element := range list {
 		operation := &Command{Identity: c.Identity, HasBase: c.HasBase, Base: c.Base, Timestamp: c.Timestamp,
-			BaseHash: c.BaseHash, HasBaseHash: c.HasBaseHash, Strategy: c.Strategy, GestureID: c.GestureID}
+			BaseHash: c.BaseHash, HasBaseHash: c.HasBaseHash, Strategy: c.Strategy, GestureID: c.GestureID, DryRun: c.DryRun}
 		err := operation.parseMember(element, fmt.Sprintf("/operations/%d", i))
 		if err != nil {
 			errs[i] = named(err, element)
@@ -173,4 +173,4 @@ func derivedID(batch string, index int) string {
 	return id
 }
 
-func isBatchType(name string) bool { return name == Batch || name == BatchUpdate || name == "RESTORE" }
+func isBatchType(name string) bool { return name == Batch || name == BatchUpdate || name == Restore }

@@ -40,7 +40,7 @@ func TestBadFields(t *testing.T) {
 		`"clientVersion":-1`: "/clientVersion", `"clientVersion":1.5`: "/clientVersion", `"clientVersion":"1"`: "/clientVersion",
 		`"clientVersion":null`: "/clientVersion", `"clientVersion":9007199254740994`: "/clientVersion", `"clientVersion":1e30`: "/clientVersion",
 		`"timestamp":"now"`: "/timestamp", `"timestamp":-1`: "/timestamp", `"strategy":"BEST"`: "/strategy", `"strategy":1`: "/strategy",
-		`"hash":"00"`: "/hash", `"clientVersion":1,"hash":1`: "/hash", `"dryRun":1`: "/dryRun", `"dryRun":true`: "/dryRun",
+		`"hash":"00"`: "/hash", `"clientVersion":1,"hash":1`: "/hash", `"dryRun":1`: "/dryRun",
 		`"a/b~c":1`: "/a~1b~0c", `"Type":"x"`: "/Type", `"userId":"x"`: "/userId", `"data":{}`: "/data", `"command":"x"`: "/command",
 		`"\"":1`: "/\"", `"atomic":true`: "/atomic", `"operations":[]`: "/operations",
 	} {
@@ -141,7 +141,7 @@ func TestBadBatches(t *testing.T) {
 		`{"operations":[` + ok + `],"type":"BATCH"}`:     {InvalidPayload, "/type", ""},
 		`{"operations":[` + ok + `],"payload":{}}`:       {InvalidPayload, "/payload", ""},
 		`{"operations":[` + ok + `],"hash":"a"}`:         {InvalidPayload, "/hash", ""},
-		`{"operations":[` + ok + `],"dryRun":true}`:      {InvalidPayload, "/dryRun", ""},
+		`{"operations":[` + ok + `],"dryRun":0}`:         {InvalidPayload, "/dryRun", ""},
 		`{"operations":[` + ok + `],"clientVersion":-1}`: {InvalidPayload, "/clientVersion", ""},
 		`{"operations":[` + ok + `],"operationId":5}`:    {InvalidID, "/operationId", ""},
 	} {

@@ -54,6 +54,8 @@ func reader(commandType string) payloadReader {
 		return (*Command).readViewport
 	case BatchUpdate:
 		return (*Command).readBatchUpdate
+	case Restore:
+		return (*Command).readRestore
 	}
 	return nil
 }

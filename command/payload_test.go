@@ -54,7 +54,7 @@ func TestBadPayloads(t *testing.T) {
 		{"", `{}`, InvalidPayload, "/type"},
 		{"create_node", `{}`, UnknownCommand, "/type"},
 		{"BATCH", `{}`, UnknownCommand, "/type"},
-		{"RESTORE", `{"version":1}`, UnknownCommand, "/type"},
+		{Restore, `{"version":-1}`, InvalidPayload, "/payload/version"},
 		{CreateNode, `null`, InvalidPayload, "/payload"},
 		{CreateNode, `[]`, InvalidPayload, "/payload"},
 		{CreateNode, `{"title":1}`, InvalidPayload, "/payload/title"},

@@ -24,9 +24,14 @@ type Options struct {
 	SessionBytes int              // memory for the graphs of all sessions, beyond which idle ones are dropped; default 512 MiB
 	RecentEvents int              // newest events kept in memory for each graph; default 4,096
 	RecentBytes  int              // bytes of the same; default 4 MiB
+	Policy       *Policy          // of the deployment: which strategy settles conflicts where; default the table of defaults
 	Now          func() time.Time // stamps events; default time.Now
-	Logger       *zap.Logger      // default discards
-	Metrics      *Metrics         // default counts for nobody
+
+	// Snapshots are where states of the past may be had; nil: they are folded from the first event.
+	Snapshots projection.Snapshots
+
+	Logger  *zap.Logger // default discards
+	Metrics *Metrics    // default counts for nobody
 }
 
 func (o *Options) setDefaults() {
@@ -101,7 +106,14 @@ func (p *Processor) Close(ctx context.Context) error {
 // that goes away does not take its command back: the end of ctx before its deadline changes nothing.
 func (p *Processor) Submit(ctx context.Context, graph string, command *Command, reply func(Outcome, error)) {
 	p.prepare(command)
-	p.enqueue(graph, pending{command: command, reply: reply, deadline: p.deadline(ctx)})
+	item := pending{command: command, reply: reply, deadline: p.deadline(ctx)}
+	if command.DryRun {
+		item.inspect = func(ctx context.Context, s *session) {
+			result := s.decideDry(ctx, []*Command{command})[0]
+			reply(result.Outcome, result.Err)
+		}
+	}
+	p.enqueue(graph, item)
 }
 
 // deadline is when a command submitted now must have its answer.
@@ -127,7 +139,8 @@ type Result struct {
 	Err     error // an *Error
 }
 
-// DoEach runs the commands of a non-atomic batch in order, each with an answer of its own; nil ones are passed over.
+// DoEach runs the commands of a non-atomic batch in order, each with an answer of its own; nil ones are passed over. All
+// are dry runs, or none is.
 func (p *Processor) DoEach(ctx context.Context, graph string, commands []*Command) []Result {
 	results := make([]Result, len(commands))
 	var waiting sync.WaitGroup
@@ -144,9 +157,32 @@ func (p *Processor) DoEach(ctx context.Context, graph string, commands []*Comman
 			waiting.Done()
 		}})
 	}
+	if len(items) > 0 && items[0].command.DryRun {
+		items = dryTogether(items)
+	}
 	p.enqueue(graph, items...)
 	waiting.Wait()
 	return results
+}
+
+// dryTogether makes one item of several dry runs, so that each is decided on what the ones before it would leave.
+func dryTogether(items []pending) []pending {
+	together := pending{command: items[0].command, deadline: items[0].deadline}
+	together.inspect = func(ctx context.Context, s *session) {
+		commands := make([]*Command, len(items))
+		for i := range items {
+			commands[i] = items[i].command
+		}
+		for i, result := range s.decideDry(ctx, commands) {
+			items[i].reply(result.Outcome, result.Err)
+		}
+	}
+	together.reply = func(_ Outcome, err error) {
+		for i := range items {
+			items[i].reply(Outcome{}, err)
+		}
+	}
+	return []pending{together}
 }
 
 // prepare gives a command the ids and names that its sender left to the server.
@@ -164,7 +200,7 @@ func (c *Command) mintEntities() {
 	for i := range c.Operations {
 		c.Operations[i].mintEntities()
 	}
-	if c.write.id == "" && c.Operations == nil {
+	if c.write.id == "" && c.write.kind != "" {
 		c.write.id = newID()
 	}
 }
@@ -225,7 +261,7 @@ func (p *Processor) enqueue(graph string, items ...pending) {
 	}
 	s := p.sessions[graph]
 	if s == nil {
-		s = &session{id: graph, p: p, limit: p.opts.BatchLength}
+		s = &session{id: graph, p: p, limit: p.opts.BatchLength, stacks: stacks{}}
 		p.sessions[graph] = s
 	}
 	accepted, start := s.offer(items)

@@ -96,7 +96,7 @@ func codeOf(err error) command.Code {
 	return ""
 }
 
-func wantCode(t testing.TB, what string, err error, want command.Code) {
+func wantCode(t tester, what string, err error, want command.Code) {
 	t.Helper()
 	if got := codeOf(err); got != want {
 		t.Errorf("%s: got %v, want %q", what, err, want)

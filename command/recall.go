@@ -80,16 +80,17 @@ func (r *record) part(id string) int {
 // outcomeOf makes the answer to an operation from the event that settled it. target is the entity that the command
 // named, which an event without changes does not tell; "" if that is not known.
 func (s *session) outcomeOf(ctx context.Context, id string, event *record, target string) (*Outcome, error) {
-	kind, entity := kindOf(event.CommandType), target
-	if len(event.Operations) == 0 && len(event.Changes) > 0 {
-		last := &event.Changes[len(event.Changes)-1]
-		kind, entity = last.Kind, last.ID
+	outcome := &Outcome{OperationID: id, Version: event.Version, Hash: event.Hash, Status: statusOf(event), Conflict: event.Conflict,
+		Undoes: event.Undoes, Redoes: event.Redoes, Skipped: event.Skipped}
+	if result := resultOf(&event.Event); result != nil {
+		outcome.Result = result
+		return outcome, nil
 	}
+	kind, entity := event.entity(target)
 	before, err := s.valuesBefore(ctx, event, Target{kind, entity})
 	if err != nil {
 		return nil, err
 	}
-	outcome := &Outcome{OperationID: id, Version: event.Version, Hash: event.Hash, Status: StatusProcessing, Conflict: event.Conflict}
 	if len(event.Operations) == 0 {
 		if entity != "" {
 			outcome.Result = before.replay(event.CommandType, kind, entity, event.Changes)
@@ -116,6 +117,36 @@ func (s *session) outcomeOf(ctx context.Context, id string, event *record, targe
 	}
 	outcome.Result = append(results, "]}"...)
 	return outcome, nil
+}
+
+// resultOf returns the result of an event whose command was about no entity in particular, nil for others.
+func resultOf(event *projection.Event) jsontext.Value {
+	switch event.CommandType {
+	case Undo, Redo, Resolve:
+		return changesResult(event.Changes)
+	case Restore:
+		return restoreResult(event.Restored)
+	case SetPolicy:
+		return event.Policy
+	}
+	return nil
+}
+
+// entity returns the entity that the command of an event was about; target is the id that the command named, "" if that is
+// not known.
+func (r *record) entity(target string) (projection.Kind, string) {
+	kind := kindOf(r.CommandType)
+	switch {
+	case len(r.Operations) > 0:
+	case len(r.Changes) > 0:
+		last := &r.Changes[len(r.Changes)-1]
+		return last.Kind, last.ID
+	case target == "":
+		for path := range projection.Elements(projection.Member(r.Conflict, "paths")) {
+			return kind, projection.Text(projection.Member(path, "id"))
+		}
+	}
+	return kind, target
 }
 
 // kindOf returns the kind of entity that a type of command is about.
@@ -156,7 +187,10 @@ func (s *session) valuesBefore(ctx context.Context, event *record, target Target
 // replay applies the changes of one operation and returns its result.
 func (v entityValues) replay(commandType string, kind projection.Kind, id string, changes []projection.Change) jsontext.Value {
 	var edges []jsontext.Value
-	was := bareEntity(id)
+	was := bareEntity(id) // deleted already
+	if v[Target{kind, id}] != nil {
+		was = jsontext.Value("null") // it stays
+	}
 	removed := commandType == DeleteNode || commandType == DeleteEdge
 	for i := range changes {
 		change := &changes[i]
@@ -181,7 +215,7 @@ func (v entityValues) replay(commandType string, kind projection.Kind, id string
 	case value == nil && kind == projection.Viewport:
 		return jsontext.Value(projection.DefaultViewport)
 	case value == nil:
-		return bareEntity(id)
+		return jsontext.Value("null")
 	default:
 		return value
 	}

@@ -2,29 +2,15 @@ package command_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
-
-	"pgregory.net/rapid"
 
 	"graphy/command"
 	"graphy/eventstore"
 )
-
-// wantAgain checks that a repetition got the first answer again.
-func wantAgain(t tester, what string, got command.Outcome, err error, first command.Outcome) {
-	t.Helper()
-	if err != nil || !got.Duplicate || got.Version != first.Version || got.Hash != first.Hash || got.OperationID != first.OperationID ||
-		got.Status != first.Status || !bytes.Equal(got.Result, first.Result) || !bytes.Equal(got.Conflict, first.Conflict) {
-		t.Errorf("%s: got %+v (%s, %s), %v,\nfirst %+v (%s, %s)", what, got, got.Result, got.Conflict, err, first, first.Result, first.Conflict)
-	}
-}
 
 func TestRepeatedOperationAppliesOnce(t *testing.T) {
 	s, _ := newSite()
@@ -190,52 +176,4 @@ func TestRepeatedBatches(t *testing.T) {
 		t.Errorf("head: got %d, want 4", head)
 	}
 	s.fold(t)
-}
-
-// TestRepetitionGetsTheFirstAnswer: whatever the command was, and whatever has happened since.
-func TestRepetitionGetsTheFirstAnswer(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		s, _ := newSite()
-		var processors []*command.Processor
-		var clock atomic.Int64 // which never stands: two processes that decide the very same event are both first
-		now := func() time.Time { return time.UnixMilli(clock.Add(1)) }
-		for i := range 3 {
-			processors = append(processors, command.New(s.log, s.models, s.recorder, command.Options{RecentEvents: 1 + 4*i*i, Now: now}))
-		}
-		defer func() {
-			for _, p := range processors {
-				p.Close(context.Background())
-			}
-		}()
-		type sent struct {
-			body  string
-			first command.Outcome
-		}
-		var accepted []sent
-		run := func(body string) (command.Outcome, error) {
-			p := rapid.SampledFrom(processors).Draw(rt, "process")
-			return p.Do(context.Background(), "g", parse(rt, body))
-		}
-		for i := range rapid.IntRange(1, 40).Draw(rt, "commands") {
-			body := fmt.Sprintf(`{"operationId":"o%d",`, i) + strings.TrimPrefix(command.DrawCommand(rt, true), "{")
-			if base := rapid.IntRange(-1, len(accepted)).Draw(rt, "base"); base >= 0 {
-				body = strings.TrimSuffix(body, "}") + fmt.Sprintf(`,"clientVersion":%d,"clientId":"tab-%d"}`, base, i%2)
-			}
-			if first, err := run(body); err == nil {
-				accepted = append(accepted, sent{body, first})
-			}
-			if len(accepted) > 0 && rapid.Bool().Draw(rt, "repeat") {
-				earlier := rapid.SampledFrom(accepted).Draw(rt, "which")
-				outcome, err := run(earlier.body)
-				wantAgain(rt, earlier.body, outcome, err, earlier.first)
-			}
-		}
-		for _, earlier := range accepted {
-			outcome, err := run(earlier.body)
-			wantAgain(rt, earlier.body, outcome, err, earlier.first)
-		}
-		if head, err := s.log.Head(context.Background(), "g"); err != nil || int(head.Version) != len(accepted) {
-			rt.Errorf("head: got %d, want %d", head.Version, len(accepted))
-		}
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
 	"graphy/eventstore"
@@ -36,6 +37,10 @@ type session struct {
 	graph  *projection.Graph // nil until loaded
 	recent *recent
 	doubt  *batch // an append whose outcome is not known; graph holds its changes
+	stacks stacks // what users can undo, as far as it has been asked for
+
+	compiled     *Policy // the graph's, made of compiledFrom
+	compiledFrom jsontext.Value
 
 	// limit is how many commands are decided at once: halved by each lost race and doubled by each append, so that a
 	// large batch does not lose for ever against the small ones of another process.
@@ -47,7 +52,7 @@ type session struct {
 // pending is something to do for a session.
 type pending struct {
 	command  *Command
-	inspect  func(ctx context.Context, s *session) // in the place of a command
+	inspect  func(ctx context.Context, s *session) // done in the place of the command, which may be nil
 	reply    func(Outcome, error)
 	deadline time.Time
 }
@@ -293,12 +298,15 @@ func (s *session) rollback(b *batch) {
 	for i := len(b.records) - 1; i >= 0; i-- {
 		s.graph.RevertChanges(b.records[i].Changes)
 	}
-	s.graph.Position, s.graph.LastModified, s.graph.LastOperationID = b.from, b.lastModified, b.lastOperationID
+	s.graph.Position, s.graph.LastModified, s.graph.LastOperationID = b.from, b.before.LastModified, b.before.LastOperationID
+	s.graph.Policy, s.graph.Conflicts = b.before.Policy, b.before.Conflicts
+	s.stacks.takeBack(b.from.Version)
 }
 
 // forget drops what the session holds, to load it anew.
 func (s *session) forget() {
 	s.graph, s.recent, s.doubt = nil, nil, nil
+	clear(s.stacks)
 	s.head.Store(0)
 }
 

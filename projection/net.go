@@ -184,7 +184,11 @@ func Diff(before, after *Graph) []Change {
 			n.Entity(Edge, id, nil, e.Value)
 		}
 	}
-	n.compare(Viewport, ViewportID, before.viewport.Value, after.viewport.Value)
+	if before.viewport.Value != nil {
+		n.compare(Viewport, ViewportID, before.viewport.Value, after.ViewportValue()) // none goes away: it is the default one again
+	} else {
+		n.compare(Viewport, ViewportID, nil, after.viewport.Value)
+	}
 	return n.Changes()
 }
 
