@@ -31,9 +31,13 @@ func idParam(c echo.Context, name string) (string, error) {
 	return id, nil
 }
 
-// openQuery identifies the sender of a query that takes no parameters and sets the time the stores have to answer it.
-func (s *Server) openQuery(c echo.Context) (context.Context, context.CancelFunc, error) {
+// openQuery identifies the sender of a query, lets each of take read its parameters, of which there are no others, and
+// sets the time the stores have to answer it.
+func (s *Server) openQuery(c echo.Context, take ...func(*query)) (context.Context, context.CancelFunc, error) {
 	q := parseQuery(c.Request().URL.RawQuery)
+	for _, take := range take {
+		take(q)
+	}
 	if _, err := s.identify(c.Request(), q); err != nil {
 		return nil, nil, err
 	}

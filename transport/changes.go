@@ -26,6 +26,7 @@ type changesRequest struct {
 	hasHash bool
 	limit   int
 	wait    time.Duration // 0: answer at once
+	squash  bool          // one net change of each entity in the place of the events
 }
 
 func (s *Server) readChangesRequest(c echo.Context) (changesRequest, error) {
@@ -41,6 +42,9 @@ func (s *Server) readChangesRequest(c echo.Context) (changesRequest, error) {
 	}
 	if q.has("wait") {
 		request.wait = q.millis("wait", 0, maxWait)
+	}
+	if request.squash = q.flag("squash"); request.squash && request.wait > 0 {
+		q.fail("query parameters \"squash\" and \"wait\" do not go together: poll without squash from the version that it leads to")
 	}
 	if _, err := s.identify(r, q); err != nil {
 		return request, err
@@ -71,6 +75,9 @@ func (s *Server) getChanges(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if request.squash {
+		return s.getSquashed(c, request)
+	}
 	ctx := c.Request().Context()
 	d, err := s.readDelta(ctx, request)
 	if err != nil {
@@ -81,10 +88,15 @@ func (s *Server) getChanges(c echo.Context) error {
 			return err
 		}
 	}
+	return s.writeDelta(c, request, d)
+}
+
+// writeDelta answers with d.
+func (s *Server) writeDelta(c echo.Context, request changesRequest, d delta) (err error) {
 	buffer := borrow()
 	defer giveBack(buffer)
 	if d.status == conflicting || d.status == reset {
-		buffer.bytes, err = s.appendFullUpdate(ctx, buffer.bytes, request.graph, d)
+		buffer.bytes, err = s.appendFullUpdate(c.Request().Context(), buffer.bytes, request.graph, d)
 		if err != nil {
 			return err
 		}

@@ -142,7 +142,7 @@ func TestChangesBelowWhatTheLogKeeps(t *testing.T) {
 func TestBadQueriesForChanges(t *testing.T) {
 	s := newSite(t)
 	for _, query := range []string{"since=x", "since=-1", "since=", "since=1&since=1", "since=+1", "since=1.0", "limit=0", "limit=", "limit=-1",
-		"limit=1&limit=1", "wait=0", "wait=x", "wait=1&%77ait=1", "hash=a&hash=a", "foo=1", "squash=true", "at=3", "%zz=1", "since=%zz"} {
+		"limit=1&limit=1", "wait=0", "wait=x", "wait=1&%77ait=1", "hash=a&hash=a", "foo=1", "squash=1", "squash=", "squash=true&squash=true", "squash=true&wait=5", "at=3", "%zz=1", "since=%zz"} {
 		got := s.get("/graphs/g/changes?" + query)
 		wantProblem(t, got, 400, "invalid-query")
 		if name, _, _ := strings.Cut(query, "="); !strings.Contains(got.json["detail"].(string), strings.ReplaceAll(name, "%77", "w")) && !strings.HasPrefix(query, "%zz") {

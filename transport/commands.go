@@ -20,7 +20,18 @@ type commandRequest struct {
 	wait     bool // answer when the read models hold it
 }
 
+// readCommand reads a request whose body is a command.
 func (s *Server) readCommand(c echo.Context) (commandRequest, error) {
+	request, err := s.openCommand(c)
+	if err != nil {
+		return request, err
+	}
+	request.body, err = s.readBody(c.Request())
+	return request, err
+}
+
+// openCommand reads all of a request but its body.
+func (s *Server) openCommand(c echo.Context) (commandRequest, error) {
 	r := c.Request()
 	graph, err := idParam(c, "graphId")
 	if err != nil {
@@ -37,11 +48,7 @@ func (s *Server) readCommand(c echo.Context) (commandRequest, error) {
 			q.fail(`query parameter "wait" is %.64q, not "completed"`, wait)
 		}
 	}
-	if err := q.done(); err != nil {
-		return request, err
-	}
-	request.body, err = s.readBody(r)
-	return request, err
+	return request, q.done()
 }
 
 // prefersWait tells whether a Prefer header (RFC 7240) asks for the finished result.
@@ -58,14 +65,17 @@ func prefersWait(header http.Header) bool {
 	return false
 }
 
-// postCommand answers 202 as soon as the event is in the log, or 200 when it is in the read models too and that was
-// asked for.
 func (s *Server) postCommand(c echo.Context) error {
 	request, err := s.readCommand(c)
 	if err != nil {
 		return err
 	}
-	cmd, err := command.Parse(request.body, request.identity)
+	return s.carryOut(c, request, command.Parse)
+}
+
+// carryOut parses the body of a request, does what it says, and answers.
+func (s *Server) carryOut(c echo.Context, request commandRequest, parse func([]byte, command.Identity) (*command.Command, error)) error {
+	cmd, err := parse(request.body, request.identity)
 	if err != nil {
 		s.services.Commands.Refused(request.graph, request.identity, err)
 		return err
@@ -90,20 +100,30 @@ func (s *Server) postBatch(c echo.Context) error {
 }
 
 func (s *Server) do(c echo.Context, request commandRequest, cmd *command.Command) error {
-	ctx := c.Request().Context()
-	outcome, err := s.services.Commands.Do(ctx, request.graph, cmd)
+	outcome, status, err := s.settle(c.Request().Context(), request, cmd)
 	if err != nil {
 		return err
-	}
-	status := http.StatusAccepted
-	if request.wait && s.awaitCompleted(ctx, request.graph, outcome.Version) {
-		status = http.StatusOK
-		complete(&outcome)
 	}
 	buffer := borrow()
 	defer giveBack(buffer)
 	buffer.bytes = appendOutcome(buffer.bytes, &outcome, s.lag.estimate())
 	return writeJSON(c, status, buffer.bytes)
+}
+
+// settle has a command carried out and returns its outcome with the status to answer: 202 as soon as the event is in
+// the log, or 200 when it is in the read models too and that was asked for, or when it was a dry run.
+func (s *Server) settle(ctx context.Context, request commandRequest, cmd *command.Command) (command.Outcome, int, error) {
+	outcome, err := s.services.Commands.Do(ctx, request.graph, cmd)
+	switch {
+	case err != nil:
+		return outcome, 0, err
+	case cmd.DryRun:
+		return outcome, http.StatusOK, nil
+	case request.wait && s.awaitCompleted(ctx, request.graph, outcome.Version):
+		complete(&outcome)
+		return outcome, http.StatusOK, nil
+	}
+	return outcome, http.StatusAccepted, nil
 }
 
 // awaitCompleted waits for the read models to hold version, and tells whether they do.
@@ -130,16 +150,20 @@ func complete(outcome *command.Outcome) {
 func (s *Server) doEach(c echo.Context, request commandRequest, commands []*command.Command, refusals []error) error {
 	ctx := c.Request().Context()
 	results := s.services.Commands.DoEach(ctx, request.graph, commands)
-	newest := eventstore.Version(0)
+	newest, dry := eventstore.Version(0), false
 	for i := range results {
 		if refusals[i] != nil {
 			s.services.Commands.Refused(request.graph, request.identity, refusals[i])
 			results[i].Err = refusals[i]
 		}
 		newest = max(newest, results[i].Outcome.Version)
+		dry = dry || commands[i] != nil && commands[i].DryRun // then all are
 	}
 	status := http.StatusAccepted
-	if request.wait && s.awaitCompleted(ctx, request.graph, newest) {
+	switch {
+	case dry:
+		status = http.StatusOK
+	case request.wait && s.awaitCompleted(ctx, request.graph, newest):
 		status = http.StatusOK
 		for i := range results {
 			complete(&results[i].Outcome)

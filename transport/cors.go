@@ -9,7 +9,7 @@ import (
 
 var (
 	exposedHeaders   = []string{"ETag, X-Cache, Retry-After, Allow"}
-	preflightMethods = []string{"GET, HEAD, POST, DELETE"}
+	preflightMethods = []string{"GET, HEAD, POST, PUT, DELETE"}
 	preflightHeaders = []string{"Authorization, Content-Type, If-None-Match, Prefer, X-Client-Id, X-User-Id"}
 	preflightMaxAge  = []string{"600"}
 	preflightVary    = []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}

@@ -20,6 +20,7 @@ const (
 // delta is what leads from a client's version on.
 type delta struct {
 	status  deltaStatus
+	from    eventstore.Position // where the client stands, if it is behind
 	events  []eventstore.Event
 	last    eventstore.Position // of the last of events, else where the client stands
 	current eventstore.Version  // the log's head
@@ -66,7 +67,7 @@ func readDelta(ctx context.Context, log deltaLog, request changesRequest) (delta
 	if err := verifyEnd(request.graph, known, page); err != nil {
 		return delta{}, err
 	}
-	d.status = behind
+	d.status, d.from = behind, known
 	d.current = page[len(page)-1].Version
 	d.events = page[:min(len(page), request.limit)]
 	d.last = d.events[len(d.events)-1].Position()

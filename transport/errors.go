@@ -22,6 +22,7 @@ const (
 	methodNotAllowed     command.Code = "method-not-allowed"
 	unsupportedMediaType command.Code = "unsupported-media-type"
 	projectionBehind     command.Code = "projection-behind"
+	conflictLost         command.Code = "conflict-lost" // in a revert alone: the command is accepted
 )
 
 // statuses is the one table from a code to its HTTP status and title.
@@ -40,6 +41,11 @@ var statuses = map[command.Code]struct {
 	command.ClientAhead:       {http.StatusConflict, "The client is ahead of the server"},
 	command.HistoryMismatch:   {http.StatusConflict, "The client's history is not the server's"},
 	command.AlreadyExists:     {http.StatusConflict, "The id is taken"},
+	command.NothingToUndo:     {http.StatusConflict, "There is nothing to undo"},
+	command.NothingToRedo:     {http.StatusConflict, "There is nothing to redo"},
+	command.AlreadyResolved:   {http.StatusConflict, "The conflict is resolved already"},
+	command.EntityGone:        {http.StatusConflict, "What the conflict is about is gone"},
+	conflictLost:              {http.StatusConflict, "Others have written there too"},
 	command.TooLarge:          {http.StatusRequestEntityTooLarge, "Something is too large"},
 	unsupportedMediaType:      {http.StatusUnsupportedMediaType, "The body is not application/json"},
 	command.UnknownCommand:    {http.StatusUnprocessableEntity, "There is no such command"},

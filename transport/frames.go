@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"graphy/command"
 	"graphy/eventstore"
 )
 
@@ -92,6 +93,15 @@ func goingAwayFrame(retryAfterMillis int64) []byte {
 
 func errorFrame(p problem) []byte {
 	return append(p.append([]byte(`{"type":"error","error":`)), '}')
+}
+
+// conflictFrame tells on which paths an accepted command conflicted, and how that was settled: the members of the
+// conflict behind the operation's.
+func conflictFrame(outcome *command.Outcome) []byte {
+	frame := append(make([]byte, 0, 128+len(outcome.Conflict)), `{"type":"conflict"`...)
+	frame = appendText(frame, "operationId", outcome.OperationID)
+	frame = appendNumber(frame, "version", int64(outcome.Version))
+	return append(append(frame, ','), outcome.Conflict[1:]...)
 }
 
 // frameType returns the type of a client's frame, "" if it names none as a string. It looks no further than it must;

@@ -24,6 +24,7 @@ const welcome = `Graphy, the backend of collaborative graph editors.
   GET  /api/v2/graphs/{graphId}/state      one graph
   GET  /api/v2/graphs/{graphId}/changes    what happened to it
   POST /api/v2/graphs/{graphId}/command    change it
+  POST /api/v2/graphs/{graphId}/undo       take your last step back
   WS   /api/v2/graphs/{graphId}/subscribe  see it change
   GET  /readyz                             how the server is
 `

@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"bytes"
 	"context"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -12,8 +14,19 @@ import (
 const (
 	defaultHistory = 100
 	maxHistory     = 1000
-	historyPage    = 1000 // events read at a time while looking for those of one user
+
+	// What one request looks through at most for the events of one user; it answers what it has found by then, and from
+	// where to look on.
+	historyPage  = 500      // events read at a time
+	historyScan  = 20_000   // events in all
+	historyBytes = 32 << 20 // of their data
 )
+
+// history is a part of a graph's history, newest first.
+type history struct {
+	events []eventstore.Event
+	before eventstore.Version // what is left lies before it; 0: nothing is left
+}
 
 // getHistory answers the newest changes before a version, newest first, all or those of one user.
 func (s *Server) getHistory(c echo.Context) error {
@@ -34,46 +47,75 @@ func (s *Server) getHistory(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.ReadLimit)
 	defer cancel()
-	var events []eventstore.Event
+	var h history
 	if ofUser {
-		events, err = s.historyOf(ctx, graph, user, before, limit)
+		h, err = s.readHistoryOf(ctx, graph, user, before, limit)
 	} else {
-		events, err = s.services.Log.ReadBackward(ctx, graph, before, limit)
+		h, err = s.readHistory(ctx, graph, before, limit)
 	}
 	if err != nil {
 		return err
 	}
 	buffer := borrow()
 	defer giveBack(buffer)
-	body := append(buffer.bytes, `{"events":[`...)
-	for i, event := range events {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = appendChange(body, event)
-	}
-	buffer.bytes = append(body, ']', '}')
+	buffer.bytes = h.append(buffer.bytes)
 	return writeCompressible(c, buffer.bytes)
 }
 
-// historyOf reads backward until it has limit events of user, or the log has no more.
-func (s *Server) historyOf(ctx context.Context, graph, user string, before eventstore.Version, limit int) ([]eventstore.Event, error) {
-	var found []eventstore.Event
-	for {
+func (s *Server) readHistory(ctx context.Context, graph string, before eventstore.Version, limit int) (history, error) {
+	page, err := s.services.Log.ReadBackward(ctx, graph, before, limit)
+	return history{events: page, before: restBefore(page, limit)}, err
+}
+
+// restBefore returns before which version there may be more than page, for which limit events were asked for; 0 if it
+// ends where the log begins.
+func restBefore(page []eventstore.Event, limit int) eventstore.Version {
+	if len(page) < limit || page[len(page)-1].Version == 1 {
+		return 0
+	}
+	return page[len(page)-1].Version
+}
+
+// readHistoryOf reads backward until it has limit events of user, the log has no more, or it has looked through enough.
+func (s *Server) readHistoryOf(ctx context.Context, graph, user string, before eventstore.Version, limit int) (history, error) {
+	var h history
+	start := time.Now()
+	needle := appendString([]byte(`"userId":`), user) // as events are written; it sorts most of the others out
+	for scanned, read := 0, 0; ; {
 		page, err := s.services.Log.ReadBackward(ctx, graph, before, historyPage)
 		if err != nil {
-			return nil, err
+			return history{}, err
 		}
-		for _, event := range page {
-			if projection.Text(projection.Member(event.Data, "userId")) == user {
-				if found = append(found, event); len(found) == limit {
-					return found, nil
-				}
+		for i, event := range page {
+			if !bytes.Contains(event.Data, needle) || projection.Text(projection.Member(event.Data, "userId")) != user {
+				continue
+			}
+			if h.events = append(h.events, event); len(h.events) == limit {
+				h.before = restBefore(page[:i+1], i+1)
+				return h, nil
 			}
 		}
-		if len(page) < historyPage || page[len(page)-1].Version == 1 {
-			return found, nil
+		before = restBefore(page, historyPage)
+		scanned, read = scanned+len(page), read+dataBytes(page)
+		if before == 0 || scanned >= historyScan || read >= historyBytes || time.Since(start) > s.opts.ReadLimit/2 {
+			h.before = before
+			return h, nil
 		}
-		before = page[len(page)-1].Version
 	}
+}
+
+// append appends the answer.
+func (h history) append(dst []byte) []byte {
+	dst = append(dst, `{"events":[`...)
+	for i, event := range h.events {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendChange(dst, event)
+	}
+	dst = append(dst, ']')
+	if h.before > 0 {
+		dst = appendNumber(dst, "before", int64(h.before))
+	}
+	return append(dst, '}')
 }

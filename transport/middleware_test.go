@@ -14,19 +14,27 @@ import (
 
 func TestUnknownRoutesAndMethods(t *testing.T) {
 	s := newSite(t)
-	for _, path := range []string{"/nope", "/api/v2", "/api/v2/graphs/g/undo", "/api/v2/graphs/g/state/", "/api/v2/graphs/g/conflicts", "/metrics", "/api/v1/graphs", "/api/v2/graphs/g/diff"} {
+	for _, path := range []string{"/nope", "/api/v2", "/api/v2/graphs/g/state/", "/api/v2/graphs/g/conflicts/1-0", "/api/v2/graphs/g/undo/x", "/metrics", "/api/v1/graphs", "/api/v2/graphs/g/diff/x"} {
 		wantProblem(t, s.call(http.MethodGet, path, ""), 404, "not-found")
 	}
-	for path, allowed := range map[string]string{"/api/v2/graphs/g/command": "POST", "/api/v2/graphs/g": "DELETE"} {
+	for path, allowed := range map[string]string{"/api/v2/graphs/g/command": "POST", "/api/v2/graphs/g": "DELETE", "/api/v2/graphs/g/undo": "POST",
+		"/api/v2/graphs/g/redo": "POST", "/api/v2/graphs/g/conflicts/1-0/resolve": "POST"} {
 		got := s.call(http.MethodGet, path, "")
 		wantProblem(t, got, 405, "method-not-allowed")
 		if !strings.Contains(got.header.Get("Allow"), allowed) {
 			t.Errorf("%s: Allow is %q, want %s in it", path, got.header.Get("Allow"), allowed)
 		}
 	}
-	wantProblem(t, s.call(http.MethodPut, "/api/v2/graphs/g/state", "{}"), 405, "method-not-allowed")
-	if got := s.call(http.MethodHead, "/api/v2/graphs/g/history", ""); got.status != 200 || len(got.raw) > 0 {
+	for method, path := range map[string]string{http.MethodPut: "/api/v2/graphs/g/state", http.MethodPost: "/api/v2/graphs/g/policy", http.MethodDelete: "/api/v2/graphs/g/conflicts"} {
+		wantProblem(t, s.call(method, path, "{}"), 405, "method-not-allowed")
+	}
+	if got := s.call(http.MethodHead, "/api/v2/graphs/g/undo", ""); got.status != 405 || len(got.raw) > 0 {
 		t.Errorf("HEAD: got %d %q", got.status, got.raw)
+	}
+	for _, path := range []string{"/history", "/conflicts", "/policy"} {
+		if got := s.call(http.MethodHead, "/api/v2/graphs/g"+path, ""); got.status != 200 || len(got.raw) > 0 || got.header.Get("Content-Length") == "" {
+			t.Errorf("HEAD: got %d %q", got.status, got.raw)
+		}
 	}
 	if got := s.call(http.MethodHead, "/api/v2/graphs/g/nodes/x", ""); got.status != 404 || len(got.raw) > 0 {
 		t.Errorf("HEAD: got %d %q", got.status, got.raw)
@@ -81,10 +89,10 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%s: got %d, %v", test.origin, got.status, got.header)
 		}
 	}
-	preflight := development.call(http.MethodOptions, "/api/v2/graphs/g/command", "", "Origin", "http://localhost:1", "Access-Control-Request-Method", "POST",
+	preflight := development.call(http.MethodOptions, "/api/v2/graphs/g/command", "", "Origin", "http://localhost:1", "Access-Control-Request-Method", "PUT",
 		"Access-Control-Request-Headers", "content-type")
 	if preflight.status != 204 || preflight.header.Get("Access-Control-Allow-Origin") != "http://localhost:1" ||
-		!strings.Contains(preflight.header.Get("Access-Control-Allow-Methods"), "POST") || !strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "Content-Type") {
+		!strings.Contains(preflight.header.Get("Access-Control-Allow-Methods"), "PUT") || !strings.Contains(preflight.header.Get("Access-Control-Allow-Headers"), "Content-Type") {
 		t.Errorf("preflight: got %d, %v", preflight.status, preflight.header)
 	}
 	wantProblem(t, development.call(http.MethodOptions, "/api/v2/graphs/g/command", "", "Origin", "http://evil.example", "Access-Control-Request-Method", "POST"), 403, "forbidden")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"graphy/command"
+	"graphy/eventstore"
 )
 
 func TestAppendOutcome(t *testing.T) {
@@ -18,6 +19,12 @@ func TestAppendOutcome(t *testing.T) {
 			`{"accepted":true,"operationId":"o","version":1,"hash":"6b","status":"completed","estimatedProcessingTime":0,"duplicate":true}`},
 		{command.Outcome{OperationID: "o", Version: 1, Hash: "6b", Status: "conflict", Conflict: []byte(`{"paths":[]}`)},
 			`{"accepted":true,"operationId":"o","version":1,"hash":"6b","status":"conflict","estimatedProcessingTime":3,"conflict":{"paths":[]}}`},
+		{command.Outcome{OperationID: "o", Version: 7, Hash: "6b", Status: "processing", Result: []byte(`{"changes":[]}`), Undoes: []eventstore.Version{4, 6}, Duplicate: true},
+			`{"accepted":true,"operationId":"o","version":7,"hash":"6b","status":"processing","estimatedProcessingTime":3,"result":{"changes":[]},"undoes":[4,6],"skipped":[],"duplicate":true}`},
+		{command.Outcome{OperationID: "o", Version: 8, Hash: "6b", Status: "completed", Redoes: []eventstore.Version{7}, Skipped: []byte(`[{"path":"/a"}]`)},
+			`{"accepted":true,"operationId":"o","version":8,"hash":"6b","status":"completed","estimatedProcessingTime":0,"redoes":[7],"skipped":[{"path":"/a"}]}`},
+		{command.Outcome{OperationID: "o", Version: 8, Status: "dry-run", DryRun: true, Result: []byte(`{"id":"n"}`)},
+			`{"accepted":true,"operationId":"o","version":8,"status":"dry-run","estimatedProcessingTime":0,"result":{"id":"n"}}`},
 	}
 	var meter lagMeter
 	for _, test := range tests {

@@ -26,8 +26,8 @@ func (s *Server) seeOwn(ctx context.Context, graph string, checkpoint projection
 }
 
 // openModelQuery is openGraphQuery for a query of the read models, which it lets catch up with this process.
-func (s *Server) openModelQuery(c echo.Context) (context.Context, context.CancelFunc, string, error) {
-	ctx, cancel, graph, err := s.openGraphQuery(c)
+func (s *Server) openModelQuery(c echo.Context, take ...func(*query)) (context.Context, context.CancelFunc, string, error) {
+	ctx, cancel, graph, err := s.openGraphQuery(c, take...)
 	if err != nil || s.services.Commands.Head(graph) == 0 {
 		return ctx, cancel, graph, err
 	}

@@ -15,12 +15,12 @@ import (
 )
 
 // openGraphQuery is openQuery for a query about the graph in the path.
-func (s *Server) openGraphQuery(c echo.Context) (context.Context, context.CancelFunc, string, error) {
+func (s *Server) openGraphQuery(c echo.Context, take ...func(*query)) (context.Context, context.CancelFunc, string, error) {
 	graph, err := idParam(c, "graphId")
 	if err != nil {
 		return nil, nil, "", err
 	}
-	ctx, cancel, err := s.openQuery(c)
+	ctx, cancel, err := s.openQuery(c, take...)
 	return ctx, cancel, graph, err
 }
 

@@ -14,7 +14,7 @@ import (
 const maxVersion = 1<<53 - 1
 
 // later are parameters that API.md has and this server does not serve: to ignore one would answer another question.
-var later = []string{"at", "squash", "ticket"}
+var later = []string{"ticket"}
 
 // query is the parameters of a request, read strictly: a handler takes what it knows, and done refuses the rest.
 // Errors are kept, so that handlers read as a list of what they take; done returns the first.
@@ -75,6 +75,9 @@ func (q *query) version(name string) eventstore.Version {
 	return eventstore.Version(q.number(name, 0, 0, maxVersion))
 }
 
+// flag takes true or false; absent is false.
+func (q *query) flag(name string) bool { return q.choice(name, "true", "false") == "true" }
+
 // millis takes a duration in ms above 0, cut to highest.
 func (q *query) millis(name string, absent, highest time.Duration) time.Duration {
 	return time.Duration(q.number(name, absent.Milliseconds(), 1, highest.Milliseconds())) * time.Millisecond
@@ -113,6 +116,15 @@ func (q *query) cursor(name string) string {
 		q.fail("query parameter %q is %.128q, which is no valid id", name, id)
 	}
 	return id
+}
+
+// choice takes one of some words; absent is "".
+func (q *query) choice(name string, words ...string) string {
+	word, ok := q.take(name)
+	if ok && !slices.Contains(words, word) {
+		q.fail("query parameter %q is %.64q, not one of: %s", name, word, strings.Join(words, ", "))
+	}
+	return word
 }
 
 // done returns what was wrong, which may be that a parameter is left over.

@@ -32,7 +32,9 @@ func (s *session) receiveFrame(frame []byte) {
 	}
 	switch kind := strings.ToLower(frameType(frame)); kind {
 	case "command":
-		s.command(frame)
+		s.submit(frame, command.ParseFrame)
+	case "undo", "redo":
+		s.submit(frame, command.ParseUndoFrame)
 	case "heartbeat":
 		s.heartbeat(frame)
 	case "request_sync":
@@ -131,7 +133,7 @@ func (s *session) refuseFrame(frame []byte, kind string) {
 	switch kind {
 	case "":
 		err = refuse(command.InvalidPayload, "the frame names no type")
-	case "undo", "redo", "presence", "auth":
+	case "presence", "auth":
 		err = refuse(command.UnknownCommand, "frames of type %q are not supported here", kind)
 	}
 	if named.OperationID != "" && command.CheckID(named.OperationID, "") == nil {

@@ -22,7 +22,7 @@ type entity struct {
 	value jsontext.Value
 }
 
-// revertFrame tells a client that a command was refused, and the values to fall back to.
+// revertFrame tells a client that a command was refused, or lost, and the values to fall back to.
 func revertFrame(operation string, p problem, entities []entity) []byte {
 	frame := appendString([]byte(`{"type":"revert","operationId":`), operation)
 	frame = append(p.append(append(frame, `,"error":`...)), `,"entities":[`...)
@@ -39,6 +39,16 @@ func revertFrame(operation string, p problem, entities []entity) []byte {
 		frame = append(append(frame, e.value...), '}')
 	}
 	return append(frame, `]}`...)
+}
+
+// lostFrame tells the sender of an accepted command what the server has where others have won, or may yet win.
+func lostFrame(outcome *command.Outcome) []byte {
+	lost := make([]entity, len(outcome.Reverted))
+	for i, reverted := range outcome.Reverted {
+		lost[i] = entity{reverted.Target, reverted.Value}
+	}
+	return revertFrame(outcome.OperationID, problemOf(&command.Error{Code: conflictLost, OperationID: outcome.OperationID,
+		Detail: "the command is accepted, but paths of these entities were lost to others or stay open; the conflict tells which"}), lost)
 }
 
 // entities reads what the read models have of targets, once they have come as far as this process has seen the graph.

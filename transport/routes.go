@@ -17,6 +17,12 @@ func (s *Server) routes() *echo.Echo {
 	if s.opts.API {
 		s.post(e, "/graphs/:graphId/command", s.postCommand)
 		s.post(e, "/graphs/:graphId/batch", s.postBatch)
+		s.post(e, "/graphs/:graphId/undo", s.postUndo)
+		s.post(e, "/graphs/:graphId/redo", s.postRedo)
+		s.get(e, "/graphs/:graphId/conflicts", s.getConflicts)
+		s.post(e, "/graphs/:graphId/conflicts/:conflictId/resolve", s.postResolve)
+		s.get(e, "/graphs/:graphId/policy", s.getPolicy)
+		s.handle(e, http.MethodPut, basePath+"/graphs/:graphId/policy", s.putPolicy)
 		s.get(e, "/graphs/:graphId/operations/:operationId", s.getOperation)
 		s.get(e, "/operations/:operationId", s.getOperation)
 		s.get(e, "/graphs", s.getGraphs)
@@ -28,6 +34,7 @@ func (s *Server) routes() *echo.Echo {
 		s.get(e, "/graphs/:graphId/nodes/:nodeId/edges", s.getIncident)
 		s.get(e, "/graphs/:graphId/edges/:edgeId", s.getEdge)
 		s.get(e, "/graphs/:graphId/history", s.getHistory)
+		s.get(e, "/graphs/:graphId/diff", s.getDiff)
 		s.get(e, "/graphs/:graphId/stats", s.getStats)
 		s.handle(e, http.MethodDelete, basePath+"/graphs/:graphId", s.deleteGraph)
 	}

@@ -47,6 +47,8 @@ type Services struct {
 	Commands Commands
 	Log      eventstore.Log
 	Models   projection.ReadModels
+	// Snapshots shorten the way to states of the past; with nil it always is all of the log.
+	Snapshots projection.Snapshots
 	// Await returns nil once the read models of graph have reached version, or ctx's error.
 	Await func(ctx context.Context, graph string, version eventstore.Version) error
 	// Ready says whether the process can do its work; it is asked for each /readyz.
@@ -69,6 +71,8 @@ type Options struct {
 	BodyLimit  int           // bytes of a body or frame; default 1 MiB
 	CacheBytes int           // encoded states kept; default 64 MiB
 	LongPolls  int           // requests that wait for changes at a time; default 10,000
+	PastLimit  time.Duration // the longest a query of the past works: squash, diff, state?at; default 30s
+	PastReads  int           // queries of the past that work at a time; default 4
 	ReadLimit  time.Duration // the longest a query waits for the stores; default 2.5s
 	WaitLimit  time.Duration // the longest a command waits to be completed; default 5s
 	Sockets    int           // WebSockets open at a time; default 10,000
@@ -86,7 +90,8 @@ type Server struct {
 	states   *states
 	tails    *tails
 	lag      lagMeter
-	polls    atomic.Int64 // requests that wait for changes
+	polls    atomic.Int64  // requests that wait for changes
+	past     chan struct{} // holds one for each query of the past that is at work
 
 	public, admin http.Handler
 
@@ -101,6 +106,8 @@ func New(services Services, opts Options) *Server {
 	opts.BodyLimit = cmp.Or(opts.BodyLimit, 1<<20)
 	opts.CacheBytes = cmp.Or(opts.CacheBytes, 64<<20)
 	opts.LongPolls = cmp.Or(opts.LongPolls, 10_000)
+	opts.PastLimit = cmp.Or(opts.PastLimit, 30*time.Second)
+	opts.PastReads = cmp.Or(opts.PastReads, 4)
 	opts.ReadLimit = cmp.Or(opts.ReadLimit, 2500*time.Millisecond)
 	opts.WaitLimit = cmp.Or(opts.WaitLimit, 5*time.Second)
 	opts.Sockets = cmp.Or(opts.Sockets, 10_000)
@@ -111,6 +118,7 @@ func New(services Services, opts Options) *Server {
 	s.metrics = newMetrics(opts.Registry)
 	s.states = newStates(services.Models, opts.CacheBytes)
 	s.tails = newTails(services.Log, opts.CacheBytes/2)
+	s.past = make(chan struct{}, opts.PastReads)
 	s.sockets = newSockets(s)
 	s.public = s.protect(s.routes())
 	s.admin = s.protect(s.adminRoutes())

@@ -41,27 +41,36 @@ type site struct {
 	failModel error // of every call to the read models while set
 }
 
-// faultyCommands is a Processor until fail is set.
+// faultyCommands is a Processor until answer is set.
 type faultyCommands struct {
 	Commands
-	mu   sync.Mutex
-	fail func() error
+	mu     sync.Mutex
+	answer func(*command.Command) (command.Outcome, error)
 }
 
 func (f *faultyCommands) Do(ctx context.Context, graph string, cmd *command.Command) (command.Outcome, error) {
 	f.mu.Lock()
-	fail := f.fail
+	answer := f.answer
 	f.mu.Unlock()
-	if fail != nil {
-		return command.Outcome{}, fail()
+	if answer != nil {
+		return answer(cmd)
 	}
 	return f.Commands.Do(ctx, graph, cmd)
 }
 
-func (f *faultyCommands) failWith(fail func() error) {
+// answerWith makes up the answers of Do; nil leaves them to the Processor.
+func (f *faultyCommands) answerWith(answer func(*command.Command) (command.Outcome, error)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fail = fail
+	f.answer = answer
+}
+
+func (f *faultyCommands) failWith(fail func() error) {
+	if fail == nil {
+		f.answerWith(nil)
+		return
+	}
+	f.answerWith(func(*command.Command) (command.Outcome, error) { return command.Outcome{}, fail() })
 }
 
 // noRecorder keeps nothing of operations.

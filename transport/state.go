@@ -27,6 +27,9 @@ func (s *Server) getState(c echo.Context) error {
 		return err
 	}
 	q := parseQuery(r.URL.RawQuery)
+	if q.has("at") {
+		return s.getStateAt(c, graph, q)
+	}
 	atLeast := q.version("minVersion")
 	patience := q.millis("timeout", 2*time.Second, 10*time.Second)
 	if _, err := s.identify(r, q); err != nil {
@@ -54,19 +57,30 @@ func (s *Server) getState(c echo.Context) error {
 			return err
 		}
 	}
-	header := c.Response().Header()
-	header["Vary"] = varyEncoding
-	header["Cache-Control"] = revalidate
-	if tag := entityTag(checkpoint.Position); matchesTag(r.Header["If-None-Match"], tag) {
-		header["Etag"] = []string{tag}
-		header["X-Cache"] = cacheHit
-		return c.NoContent(http.StatusNotModified)
+	if answerUnchanged(c, checkpoint.Position) {
+		return nil
 	}
 	state, hit, err := s.states.at(ctx, graph, checkpoint.Position)
 	if err != nil {
 		return err
 	}
 	return writeState(c, state, hit)
+}
+
+// answerUnchanged answers 304 to who has the state at position already. It sets the headers that any answer with the
+// state has.
+func answerUnchanged(c echo.Context, position eventstore.Position) bool {
+	header := c.Response().Header()
+	header["Vary"] = varyEncoding
+	header["Cache-Control"] = revalidate
+	tag := entityTag(position)
+	if !matchesTag(c.Request().Header["If-None-Match"], tag) {
+		return false
+	}
+	header["Etag"] = []string{tag}
+	header["X-Cache"] = cacheHit
+	_ = c.NoContent(http.StatusNotModified) // has no body, so nothing to fail with
+	return true
 }
 
 func writeState(c echo.Context, state *encodedState, hit bool) error {

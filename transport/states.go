@@ -90,17 +90,44 @@ func (s *states) load(ctx context.Context, graph string) (*encodedState, error) 
 	if err != nil {
 		return nil, fmt.Errorf("load the state of %q: %w", graph, err)
 	}
-	buffer := borrow()
-	defer giveBack(buffer)
-	buffer.bytes = loaded.AppendState(buffer.bytes)
-	state := &encodedState{Position: loaded.Position, JSON: bytes.Clone(buffer.bytes), ETag: entityTag(loaded.Position)}
+	state := encode(loaded)
 	if state.Version > 0 {
 		s.kept.Set(graph, state)
 	}
 	return state, nil
 }
 
-// forget drops what is kept of a graph that was deleted.
+func encode(graph *projection.Graph) *encodedState {
+	buffer := borrow()
+	defer giveBack(buffer)
+	buffer.bytes = graph.AppendState(buffer.bytes)
+	return &encodedState{Position: graph.Position, JSON: bytes.Clone(buffer.bytes), ETag: entityTag(graph.Position)}
+}
+
+// past returns the state of graph at a position of its history, if it is kept. It has not changed since: a position
+// stands for all events before it.
+func (s *states) past(graph string, at eventstore.Position) (*encodedState, bool) {
+	if state, ok := s.kept.GetIfPresent(graph); ok && state.Position == at {
+		return state, true
+	}
+	return s.kept.GetIfPresent(pastKey(graph, at))
+}
+
+// keepPast returns what past returns of graph from now on.
+func (s *states) keepPast(graph *projection.Graph) *encodedState {
+	state := encode(graph)
+	if state.Version > 0 {
+		s.kept.Set(pastKey(graph.ID, state.Position), state)
+	}
+	return state
+}
+
+// pastKey is no graph's id, under which its current state is kept: ids have no slash.
+func pastKey(graph string, at eventstore.Position) string {
+	return graph + "/" + strconv.FormatUint(uint64(at.Version), 10) + "-" + string(at.Hash)
+}
+
+// forget drops the state that is kept of a graph that was deleted. Those of its past are not asked for any more.
 func (s *states) forget(graph string) { s.kept.Invalidate(graph) }
 
 // entityTag names the state at position. The position's hash stands for the whole history, so the tag of a graph

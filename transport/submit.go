@@ -9,10 +9,10 @@ import (
 	"graphy/command"
 )
 
-// command hands a command on. Its answer comes later, from another goroutine.
-func (s *session) command(frame []byte) {
+// submit parses a frame and hands the command on. Its answer comes later, from another goroutine.
+func (s *session) submit(frame []byte, parse func([]byte, command.Identity) (*command.Command, error)) {
 	services := &s.sockets.server.services
-	parsed, err := command.ParseFrame(frame, s.identity)
+	parsed, err := parse(frame, s.identity)
 	switch {
 	case err != nil:
 		if services.Commands != nil {
@@ -33,8 +33,23 @@ func (s *session) command(frame []byte) {
 				s.refuseCommand(cmp.Or(operationOf(err), parsed.OperationID), err, parsed.Targets)
 				return
 			}
-			s.send(resultFrame(&outcome, s.sockets.server.lag.estimate()))
+			s.answerCommand(&outcome)
 		})
+	}
+}
+
+// answerCommand tells the sender, and nobody else, what became of an accepted command: the result and, the first time,
+// what it conflicted with and the values to fall back to, in this order.
+func (s *session) answerCommand(outcome *command.Outcome) {
+	s.send(resultFrame(outcome, s.sockets.server.lag.estimate()))
+	if outcome.Duplicate || outcome.DryRun {
+		return
+	}
+	if outcome.Conflict != nil {
+		s.send(conflictFrame(outcome))
+	}
+	if len(outcome.Reverted) > 0 {
+		s.send(lostFrame(outcome))
 	}
 }
 

@@ -346,6 +346,7 @@ func TestRunEndsWhatIsLeft(t *testing.T) {
 	s := newStage(t)
 	p := s.join(t, "g", "")
 	s.rawDial(t, "g")
+	eventually(t, "both are there", func() bool { return len(s.server.sockets.open()) == 2 })
 	go s.stop()
 	if code := p.closed(); code != websocket.CloseServiceRestart {
 		t.Errorf("closed with %d, want 1012", code)

@@ -87,13 +87,15 @@ func newStage(t testing.TB, change ...func(*socketLimits)) *stage {
 	return s
 }
 
-// writer is Commands that writes to the log at once. It knows CREATE_NODE and UPDATE_NODE_POSITION.
+// writer is Commands that writes to the log at once. It knows CREATE_NODE and UPDATE_NODE_POSITION; script answers the
+// others and writes nothing.
 type writer struct {
 	Commands
 	log eventstore.Log
 
 	mu      sync.Mutex
 	graphs  map[string]*projection.Graph
+	script  func(*command.Command) (command.Outcome, error)
 	deleted int      // graphs
 	held    []func() // answers that wait for release
 	holding bool
@@ -161,6 +163,9 @@ func (w *writer) write(ctx context.Context, name string, c *command.Command) (co
 			changes = []projection.Change{{Op: projection.Patch, Kind: projection.Node, ID: id, Set: set, Was: was}}
 		}
 	default:
+		if w.script != nil {
+			return w.script(c)
+		}
 		return command.Outcome{}, &command.Error{Code: command.UnknownCommand, Detail: "unknown here", OperationID: c.OperationID}
 	}
 	if err := graph.ApplyChanges(changes); err != nil {

@@ -213,7 +213,8 @@ func TestRevertGoesToTheSenderAlone(t *testing.T) {
 		{`{"type":"command","command":"UPDATE_NODE_POSITION","operationId":"c","payload":{"nodeId":"n1","position":{"x":"1"}}}`, "c", "invalid-payload", `"entities":[{"kind":"node","id":"n1","value":{"id":"n1"}}]`},
 		{`{"type":"command","data":{"type":"UPDATE_VIEWPORT","operationId":"d","payload":{"x":1,"zoom":0}}}`, "d", "invalid-payload", `"entities":[{"kind":"viewport","id":"viewport","value":{"x":0,"y":0,"zoom":1}}]`},
 		{`{"type":"command","command":"NO_SUCH","operationId":"e","payload":{}}`, "e", "unknown-command", `"entities":[]`},
-		{`{"type":"undo","operationId":"f"}`, "f", "unknown-command", `"entities":[]`},
+		{`{"type":"undo","operationId":"f","x":1}`, "f", "invalid-payload", `"entities":[]`},
+		{`{"type":"auth","operationId":"g"}`, "g", "unknown-command", `"entities":[]`},
 	}
 	for _, test := range tests {
 		sender.send(test.frame)
@@ -239,7 +240,8 @@ func TestGarbageIsAnsweredAndTheConnectionStays(t *testing.T) {
 		{`{"type":"command"} x`, "malformed-json"}, {"{\"type\":\"command\",\"a\":\"\xff\"}", "malformed-json"},
 		{`{"type":"command","type":"command"}`, "malformed-json"}, {`null`, "invalid-payload"},
 		{`{}`, "invalid-payload"}, {`{"type":7}`, "invalid-payload"}, {`{"type":"nonsense"}`, "unknown-command"},
-		{`{"type":"undo"}`, "unknown-command"}, {`{"type":"presence","data":{}}`, "unknown-command"}, {`{"type":"auth","token":"x"}`, "unknown-command"},
+		{`{"type":"undo","x":1}`, "invalid-payload"}, {`{"type":"redo","type":"undo"}`, "malformed-json"}, {`{"type":"undo","operationId":7}`, "invalid-id"},
+		{`{"type":"undo","force":1}`, "invalid-payload"}, {`{"type":"presence","data":{}}`, "unknown-command"}, {`{"type":"auth","token":"x"}`, "unknown-command"},
 		{`{"type":"heartbeat","x":1}`, "invalid-payload"}, {`{"type":"heartbeat","clientVersion":-1}`, "invalid-payload"},
 		{`{"type":"request_sync","clientVersion":"1"}`, "invalid-payload"}, {`{"type":"request_sync","hash":"x"}`, "invalid-payload"},
 	}

@@ -1,0 +1,53 @@
+package transport
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"graphy/command"
+)
+
+// getPolicy answers the graph's own conflict policy: what it sets over the deployment's and the defaults.
+func (s *Server) getPolicy(c echo.Context) error {
+	ctx, cancel, graph, err := s.openModelQuery(c)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	checkpoint, err := s.services.Models.Checkpoint(ctx, graph)
+	if err != nil {
+		return err
+	}
+	return writePolicy(c, http.StatusOK, checkpoint.Policy)
+}
+
+// putPolicy replaces the graph's conflict policy and answers it as it now stands.
+func (s *Server) putPolicy(c echo.Context) error {
+	request, err := s.readCommand(c)
+	if err != nil {
+		return err
+	}
+	cmd, err := command.ParsePolicy(request.body, request.identity)
+	if err != nil {
+		s.services.Commands.Refused(request.graph, request.identity, err)
+		return err
+	}
+	outcome, status, err := s.settle(c.Request().Context(), request, cmd)
+	if err != nil {
+		return err
+	}
+	if !request.wait { // the policy holds for whatever comes behind it in the log: there is nothing to wait for
+		status = http.StatusOK
+	}
+	return writePolicy(c, status, outcome.Result)
+}
+
+// writePolicy answers with a policy, nil if there is none.
+func writePolicy(c echo.Context, status int, policy jsontext.Value) error {
+	if policy == nil {
+		policy = jsontext.Value(`{}`)
+	}
+	return writeJSON(c, status, policy)
+}
