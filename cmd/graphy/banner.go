@@ -27,6 +27,7 @@ func (n *node) banner(ctx context.Context, out io.Writer, clients net.Addr, oper
   curl -s %[1]s/api/v2/graphs/demo/command -H 'Content-Type: application/json' \
     -d '{"type":"CREATE_NODE","payload":{"id":"n1","title":"Hello","position":{"x":0,"y":0}}}'
   curl -s %[1]s/api/v2/graphs/demo/state
+  curl -s -X POST %[1]s/api/v2/graphs/demo/undo
   curl -s '%[1]s/api/v2/graphs/demo/changes?since=0'
   go run ./cmd/graphy import testdata/graphs/miserables.json --graph miserables --server %[1]s
 `, base)

@@ -25,6 +25,9 @@ type config struct {
 	LogLevel  string   `env:"GRAPHY_LOG_LEVEL" envDefault:"info"`
 	Origins   []string `env:"GRAPHY_ORIGINS"`
 
+	ConflictPolicy string `env:"GRAPHY_CONFLICT_POLICY"`
+	SnapshotEvents int    `env:"GRAPHY_SNAPSHOT_EVENTS" envDefault:"1000"`
+
 	JWTSecret string `env:"GRAPHY_JWT_SECRET"`
 	JWKSURL   string `env:"GRAPHY_JWKS_URL"`
 
@@ -57,6 +60,10 @@ func (c *config) bind(cmd *cobra.Command) error {
 	flags.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error (GRAPHY_LOG_LEVEL)")
 	flags.StringSliceVar(&c.Origins, "origins", c.Origins,
 		"exact origins of browsers that may call; empty: the server's own, and loopback ones (GRAPHY_ORIGINS)")
+	flags.StringVar(&c.ConflictPolicy, "conflict-policy", c.ConflictPolicy,
+		"path pattern → strategy over the defaults, a JSON object or @file (GRAPHY_CONFLICT_POLICY)")
+	flags.IntVar(&c.SnapshotEvents, "snapshot-events", c.SnapshotEvents,
+		"events of a graph from one snapshot of its state to the next; 0: no snapshots (GRAPHY_SNAPSHOT_EVENTS)")
 	return err
 }
 
@@ -75,6 +82,9 @@ func (c *config) check() error {
 			return fmt.Errorf("GRAPHY_ROLES: there is no role %q: choose among %s", role, strings.Join(allRoles, ", "))
 		}
 	}
+	if c.SnapshotEvents < 0 {
+		return fmt.Errorf("GRAPHY_SNAPSHOT_EVENTS is %d: give a number of events, or 0 for no snapshots", c.SnapshotEvents)
+	}
 	if err := checkLoopback("GRAPHY_ADDR", c.Addr); err != nil {
 		return err
 	}
@@ -85,7 +95,7 @@ func (c *config) check() error {
 }
 
 // withoutEffect are variables of the contract that nothing reads yet.
-var withoutEffect = []string{"GRAPHY_CONFLICT_POLICY", "GRAPHY_RATE_LIMIT", "GRAPHY_RETAIN", "GRAPHY_JWT_AUDIENCE", "GRAPHY_JWT_ISSUER"}
+var withoutEffect = []string{"GRAPHY_RATE_LIMIT", "GRAPHY_RETAIN", "GRAPHY_JWT_AUDIENCE", "GRAPHY_JWT_ISSUER"}
 
 // warnWithoutEffect says which settings change nothing, so that nobody relies on them.
 func warnWithoutEffect(logger *zap.Logger, getenv func(string) string) {

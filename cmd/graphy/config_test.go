@@ -12,6 +12,7 @@ import (
 func TestConfigFromEnvironmentAndFlags(t *testing.T) {
 	t.Setenv("GRAPHY_ADDR", "127.0.0.1:4000")
 	t.Setenv("GRAPHY_ROLES", "api")
+	t.Setenv("GRAPHY_SNAPSHOT_EVENTS", "50")
 	t.Setenv("GRAPHY_ORIGINS", "http://a.test,http://b.test")
 	c, cmd := &config{}, &cobra.Command{}
 	if err := c.bind(cmd); err != nil {
@@ -20,7 +21,7 @@ func TestConfigFromEnvironmentAndFlags(t *testing.T) {
 	if err := cmd.ParseFlags([]string{"--addr", "127.0.0.1:5000", "--data-dir", ""}); err != nil {
 		t.Fatal(err)
 	}
-	if c.Addr != "127.0.0.1:5000" || c.DataDir != "" || c.has("projector") || !c.has("api") || len(c.Origins) != 2 || c.adminChosen {
+	if c.Addr != "127.0.0.1:5000" || c.DataDir != "" || c.has("projector") || !c.has("api") || len(c.Origins) != 2 || c.adminChosen || c.SnapshotEvents != 50 {
 		t.Errorf("got %+v", c)
 	}
 	if err := c.check(); err != nil {
@@ -53,6 +54,7 @@ func TestConfigRefusesWhatCannotBeServed(t *testing.T) {
 		`no role "worker"`:       func(c *config) { c.Roles = []string{"worker"} },
 		"names no role":          func(c *config) { c.Roles = nil },
 		"tokens":                 func(c *config) { c.JWTSecret = "x" },
+		"GRAPHY_SNAPSHOT_EVENTS": func(c *config) { c.SnapshotEvents = -1 },
 	} {
 		c := fit
 		spoil(&c)

@@ -64,6 +64,10 @@ func serve(ctx context.Context, c *config, logger *zap.Logger, out io.Writer) (e
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	policy, err := c.conflictPolicy()
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("listen for clients (GRAPHY_ADDR): %w", err)
@@ -84,7 +88,7 @@ func serve(ctx context.Context, c *config, logger *zap.Logger, out io.Writer) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, back.close()) }()
-	n := newNode(c, back, logger)
+	n := newNode(c, back, policy, logger)
 	n.banner(ctx, out, listener.Addr(), operators)
 	return n.run(ctx, listener, operators)
 }
@@ -112,23 +116,29 @@ type node struct {
 	back      *backend
 	logger    *zap.Logger
 	projector *projection.Projector
+	snapshots *projection.Snapshotter // nil: none are taken here
 	recorder  *commandredis.Recorder
 	processor *command.Processor
 	server    *transport.Server
 }
 
-func newNode(c *config, back *backend, logger *zap.Logger) *node {
+func newNode(c *config, back *backend, policy *command.Policy, logger *zap.Logger) *node {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n := &node{config: c, back: back, logger: logger}
 	models := projectionredis.New(back.client, back.keys, projectionredis.Options{})
 	n.projector = projection.NewProjector(back.log, models, projection.ProjectorOptions{Logger: logger})
 	registry.MustRegister(n.projector)
+	if c.has("projector") && c.SnapshotEvents > 0 {
+		n.snapshots = projection.NewSnapshotter(back.log, models, projection.SnapshotterOptions{Events: c.SnapshotEvents, Logger: logger})
+		registry.MustRegister(n.snapshots)
+	}
 	n.recorder = commandredis.New(back.client, back.keys, logger)
 	n.processor = command.New(back.log, models, n.recorder,
-		command.Options{Logger: logger, Metrics: command.NewMetrics(registry)})
+		command.Options{Policy: policy, Snapshots: models, Logger: logger, Metrics: command.NewMetrics(registry)})
 	n.server = transport.New(
-		transport.Services{Commands: n.processor, Log: back.log, Models: models, Await: n.projector.Await, Ready: n.ready},
+		transport.Services{Commands: n.processor, Log: back.log, Models: models, Snapshots: models, Await: n.projector.Await,
+			Ready: n.ready},
 		transport.Options{API: c.has("api"), Realtime: c.has("realtime"), Development: true, Origins: c.Origins,
 			Logger: logger, Registry: registry})
 	return n
@@ -143,6 +153,9 @@ func (n *node) run(ctx context.Context, listener, operators net.Listener) error 
 	group.Go(func() error { return n.server.Run(loops) })
 	if n.config.has("projector") {
 		group.Go(func() error { return n.projector.Run(loops) })
+	}
+	if n.snapshots != nil {
+		group.Go(func() error { return n.snapshots.Run(loops) })
 	}
 	if n.back.run != nil {
 		group.Go(func() error { return n.back.run(loops) })

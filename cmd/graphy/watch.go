@@ -26,7 +26,8 @@ func newWatchCommand() *cobra.Command {
 		Long: "Print the messages of a graph's WebSocket, one on a line, as they come. Lines of standard input are sent as\n" +
 			"they are; the end of the input changes nothing. Ctrl-C ends it.",
 		Example: `  graphy watch --graph demo --user ada
-  {"type":"command","command":"UPDATE_NODE_TITLE","payload":{"nodeId":"n1","title":"typed"}}`,
+  {"type":"command","command":"UPDATE_NODE_TITLE","payload":{"nodeId":"n1","title":"typed"}}
+  {"type":"undo"}`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := flags.client(os.Getenv)
