@@ -27,7 +27,9 @@ type lab struct {
 	redisAddr, graphyAddr, adminAddr, referenceAddr string
 	client                                          rueidis.Client // our own way into that Redis
 
-	prepared bool // the graphs of commands.go exist
+	program  string // of graphy, as built
+	prepared bool   // the graphs of commands.go exist
+	past     bool   // the log of past.go exists
 }
 
 // openLab builds and starts everything. close ends it.
@@ -84,33 +86,44 @@ func (l *lab) startReference(ctx context.Context) (err error) {
 }
 
 func (l *lab) startGraphy(ctx context.Context) (err error) {
-	if l.graphyAddr, err = freeAddress(); err != nil {
-		return err
-	}
-	if l.adminAddr, err = freeAddress(); err != nil {
-		return err
-	}
-	program := filepath.Join(l.dir, "graphy")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "graphy/cmd/graphy")
+	l.program = filepath.Join(l.dir, "graphy")
+	build := exec.CommandContext(ctx, "go", "build", "-o", l.program, "graphy/cmd/graphy")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build graphy: %w\n%s", err, out)
 	}
-	l.graphy, err = start(l.dir, "graphy-serve", []string{
-		"GRAPHY_ADDR=" + l.graphyAddr, "GRAPHY_ADMIN_ADDR=" + l.adminAddr, "GRAPHY_REDIS_URL=redis://" + l.redisAddr,
+	l.graphy, l.graphyAddr, l.adminAddr, err = l.serve(ctx, "graphy-serve")
+	return err
+}
+
+// serve starts a process of graphy, and returns when it is ready: where it listens, for clients and for operators. The
+// caller stops it.
+func (l *lab) serve(ctx context.Context, name string) (process *child, addr, admin string, err error) {
+	if addr, err = freeAddress(); err != nil {
+		return nil, "", "", err
+	}
+	if admin, err = freeAddress(); err != nil {
+		return nil, "", "", err
+	}
+	process, err = start(l.dir, name, []string{
+		"GRAPHY_ADDR=" + addr, "GRAPHY_ADMIN_ADDR=" + admin, "GRAPHY_REDIS_URL=redis://" + l.redisAddr,
 		"GRAPHY_ROLES=api,projector,realtime", "GRAPHY_KEY_PREFIX=", "GRAPHY_LOG_LEVEL=warn", "GRAPHY_RATE_LIMIT=0",
-		"GRAPHY_JWT_SECRET=", "GRAPHY_JWKS_URL="}, program, "serve")
+		"GRAPHY_JWT_SECRET=", "GRAPHY_JWKS_URL=", "GRAPHY_CONFLICT_POLICY=", "GRAPHY_SNAPSHOT_EVENTS=" + strconv.Itoa(snapshotEvery)}, l.program, "serve")
 	if err != nil {
-		return err
+		return nil, "", "", err
 	}
-	if err := l.graphy.awaitPort(ctx, l.graphyAddr); err != nil {
-		return err
+	if err = process.awaitPort(ctx, addr); err == nil {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		err = process.await(ctx, func() error {
+			_, err := l.get(ctx, "http://"+admin+"/readyz")
+			return err
+		})
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	return l.graphy.await(ctx, func() error {
-		_, err := l.get(ctx, "http://"+l.adminAddr+"/readyz")
-		return err
-	})
+	if err != nil {
+		process.stop("KILL")
+		return nil, "", "", err
+	}
+	return process, addr, admin, nil
 }
 
 // startPerf has perf record graphy until close.

@@ -26,7 +26,8 @@ const dialLimit = 5 * time.Second
 type httpConn struct {
 	conn   net.Conn
 	in     *bufio.Reader
-	unread int // of the newest body
+	length int // of the newest body
+	unread int // of that
 }
 
 // dialHTTP connects; when ctx is done the connection fails.
@@ -64,6 +65,7 @@ func (c *httpConn) exchange(request []byte) (status int, body []byte, err error)
 	if err != nil {
 		return 0, nil, err
 	}
+	c.length = length
 	if length > readBuffer {
 		if body, err = c.in.Peek(excerpt); err == nil {
 			_, err = io.CopyN(io.Discard, c.in, int64(length))
@@ -112,6 +114,12 @@ func (c *httpConn) readHead() (status, length int, err error) {
 // closedHTTP returns a worker that sends one request after another, each when the answer to the one before is there.
 // next appends a request; anything but the status wanted is an error.
 func closedHTTP(addr string, want int, next func(dst []byte, now time.Time) []byte) worker {
+	return dialogue(addr, want, next, func([]byte) error { return nil })
+}
+
+// dialogue is closedHTTP for who wants to hear the bodies of the answers, too. What heard returns ends the round, if it
+// is an error.
+func dialogue(addr string, want int, next func(dst []byte, now time.Time) []byte, heard func(body []byte) error) worker {
 	return func(ctx context.Context, r *recorder) error {
 		c, err := dialHTTP(ctx, addr)
 		if err != nil {
@@ -130,6 +138,9 @@ func closedHTTP(addr string, want int, next func(dst []byte, now time.Time) []by
 				return fmt.Errorf("status %d, want %d: %.300s", status, want, body)
 			}
 			r.done(time.Since(now))
+			if err := heard(body); err != nil {
+				return err
+			}
 		}
 		return nil
 	}

@@ -128,8 +128,21 @@ func (l *lab) settle(ctx context.Context, processes []*child) {
 
 // compare alternates rounds and returns the medians of each, in the order given.
 func (l *lab) compare(ctx context.Context, rounds ...round) ([]sample, error) {
+	samples, err := l.alternate(ctx, l.opts.rounds, rounds...)
+	if err != nil {
+		return nil, err
+	}
+	medians := make([]sample, len(rounds))
+	for i, all := range samples {
+		medians[i] = medianOf(all)
+	}
+	return medians, nil
+}
+
+// alternate measures each of rounds so many times, in turns, and returns the samples of each, in the order given.
+func (l *lab) alternate(ctx context.Context, times int, rounds ...round) ([][]sample, error) {
 	samples := make([][]sample, len(rounds))
-	for range l.opts.rounds {
+	for range times {
 		for i, round := range rounds {
 			s, err := l.measure(ctx, round)
 			if err != nil {
@@ -139,18 +152,18 @@ func (l *lab) compare(ctx context.Context, rounds ...round) ([]sample, error) {
 			samples[i] = append(samples[i], s)
 		}
 	}
-	medians := make([]sample, len(rounds))
-	for i, all := range samples {
-		medians[i] = sample{
-			rate:   median(all, func(s sample) float64 { return s.rate }),
-			cpu:    median(all, func(s sample) float64 { return s.cpu }),
-			redis:  median(all, func(s sample) float64 { return s.redis }),
-			allocs: median(all, func(s sample) float64 { return s.allocs }),
-			p50:    median(all, func(s sample) time.Duration { return s.p50 }),
-			p99:    median(all, func(s sample) time.Duration { return s.p99 }),
-		}
+	return samples, nil
+}
+
+func medianOf(all []sample) sample {
+	return sample{
+		rate:   median(all, func(s sample) float64 { return s.rate }),
+		cpu:    median(all, func(s sample) float64 { return s.cpu }),
+		redis:  median(all, func(s sample) float64 { return s.redis }),
+		allocs: median(all, func(s sample) float64 { return s.allocs }),
+		p50:    median(all, func(s sample) time.Duration { return s.p50 }),
+		p99:    median(all, func(s sample) time.Duration { return s.p99 }),
 	}
-	return medians, nil
 }
 
 func median[V cmp.Ordered](samples []sample, of func(sample) V) V {

@@ -19,10 +19,10 @@ const (
 // changesRow: the newest hundred changes of a short and of a long log, in turns.
 func changesRow(ctx context.Context, l *lab) ([]line, error) {
 	begun := time.Now()
-	if err := l.fillLog(ctx, "bench-short", shortLog); err != nil {
+	if err := l.fillLog(ctx, "bench-short", nodesPerGraph, shortLog); err != nil {
 		return nil, err
 	}
-	if err := l.fillLog(ctx, "bench-long", l.opts.events); err != nil {
+	if err := l.fillLog(ctx, "bench-long", nodesPerGraph, l.opts.events); err != nil {
 		return nil, err
 	}
 	filled := time.Since(begun)
@@ -49,14 +49,14 @@ func changesRow(ctx context.Context, l *lab) ([]line, error) {
 
 // fillLog creates a graph and moves its nodes until its log has so many events: one to create, and commands in
 // batches that are not atomic. What a busy server refuses is made up for.
-func (l *lab) fillLog(ctx context.Context, graph string, events int) error {
+func (l *lab) fillLog(ctx context.Context, graph string, nodes, events int) error {
 	ctx, cancel := context.WithTimeout(ctx, fillBefore)
 	defer cancel()
-	if err := l.createGraph(ctx, graph, nodesPerGraph, 0); err != nil {
+	if err := l.createGraph(ctx, graph, nodes, 0); err != nil {
 		return err
 	}
 	for length := 1; length < events; {
-		if err := l.move(ctx, graph, events-length); err != nil {
+		if err := l.move(ctx, graph, nodes, events-length); err != nil {
 			return fmt.Errorf("fill %s: %w", graph, err)
 		}
 		entries, err := l.client.Do(ctx, l.client.B().Xlen().Key("graph:{"+graph+"}:events").Build()).AsInt64()
@@ -71,8 +71,8 @@ func (l *lab) fillLog(ctx context.Context, graph string, events int) error {
 	return nil
 }
 
-// move sends so many moves of nodes, some batches at a time.
-func (l *lab) move(ctx context.Context, graph string, count int) error {
+// move sends so many moves of a graph's nodes, some batches at a time.
+func (l *lab) move(ctx context.Context, graph string, nodes, count int) error {
 	batches := make(chan int)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -87,18 +87,18 @@ func (l *lab) move(ctx context.Context, graph string, count int) error {
 		return nil
 	})
 	for range fillers {
-		group.Go(func() error { return sendBatches(ctx, l.graphyAddr, graph, batches) })
+		group.Go(func() error { return sendBatches(ctx, l.graphyAddr, graph, nodes, batches) })
 	}
 	return group.Wait()
 }
 
-func sendBatches(ctx context.Context, addr, graph string, batches <-chan int) error {
+func sendBatches(ctx context.Context, addr, graph string, nodes int, batches <-chan int) error {
 	conn, err := dialHTTP(ctx, addr)
 	if err != nil {
 		return err
 	}
 	defer conn.conn.Close()
-	m := newMover(nodesPerGraph)
+	m := newMover(nodes)
 	var body, request []byte
 	for count := range batches {
 		body = append(body[:0], `{"operations":[`...)

@@ -17,7 +17,7 @@ const (
 // MEMORY USAGE over all elements; and apart from it what operation:{id} takes for its 300 s.
 func memoryRow(ctx context.Context, l *lab) ([]line, error) {
 	const graph = "bench-memory"
-	if err := l.fillLog(ctx, graph, memoryEvents); err != nil {
+	if err := l.fillLog(ctx, graph, nodesPerGraph, memoryEvents); err != nil {
 		return nil, err
 	}
 	l.settle(ctx, l.subjects())
