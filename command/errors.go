@@ -34,6 +34,7 @@ type Error struct {
 	OperationID string // "" where the request named none and none was made
 	Type        string // of the command, as far as a request that was refused for its form tells
 	Fields      []FieldError
+	dry         bool // of a dry run, which leaves nothing behind
 	cause       error
 }
 

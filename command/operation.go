@@ -36,10 +36,10 @@ func (p *Processor) Operation(ctx context.Context, graph, id string) (Operation,
 }
 
 // Refused takes note of a command that was refused for its form and so never submitted, that it may be asked about by
-// its id. What names no operation is passed over.
+// its id. What names no operation is passed over, and so are dry runs.
 func (p *Processor) Refused(graph string, identity Identity, err error) {
 	var refusal *Error
-	if !errors.As(err, &refusal) || refusal.OperationID == "" {
+	if !errors.As(err, &refusal) || refusal.OperationID == "" || refusal.dry {
 		return
 	}
 	p.opts.Metrics.commands.WithLabelValues(string(refusal.Code)).Inc()

@@ -3,6 +3,7 @@ package command_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"graphy/command"
@@ -101,6 +102,11 @@ func TestRefusedForItsFormIsFailed(t *testing.T) {
 			parse = command.ParseFrame
 		}
 		_, err := parse([]byte(body), identity)
+		_, dry := parse([]byte(strings.Replace(body, `"bad"`, `"dry","dryRun":true`, 1)), identity)
+		p.Refused("g", identity, dry)
+		if _, err := p.Operation(t.Context(), "g", "dry"); codeOf(err) != command.NotFound {
+			t.Errorf("a dry run of %s left something behind: %v", body, err)
+		}
 		p.Refused("g", identity, err)
 		got, err := p.Operation(t.Context(), "g", "bad")
 		if err != nil || got.Status != command.StatusFailed || got.Type != command.CreateNode || got.Err.Code != command.InvalidPayload {

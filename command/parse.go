@@ -183,6 +183,7 @@ func unknownField(pointer string, name []byte) *Error {
 func named(err *Error, object jsontext.Value) error {
 	if err.OperationID == "" {
 		err.Type = projection.Text(projection.Member(object, "type"))
+		err.dry = projection.Member(object, "dryRun").Kind() == 't'
 		if inFrame := projection.Member(object, "command"); inFrame != nil {
 			err.Type = projection.Text(inFrame)
 		}

@@ -64,13 +64,20 @@ func (r *record) touches(kind projection.Kind, id string, steps []string) bool {
 		}
 		before, after := change.Was, change.Value
 		if change.Op == projection.Patch {
-			after = change.Set
+			if after = change.Set; isStamp(after) {
+				continue
+			}
 		}
 		if before == nil || after == nil || differs(before, after, steps) {
 			return true
 		}
 	}
 	return false
+}
+
+// isStamp tells whether the set of a patch is the time of the last update alone, which is no path.
+func isStamp(set jsontext.Value) bool {
+	return bytes.HasPrefix(set, []byte(`{"updatedAt":`)) && bytes.IndexByte(set, ',') < 0
 }
 
 // existence returns the newest event that created or deleted an entity, nil if there is none.
