@@ -3,6 +3,8 @@ package command
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"runtime/debug"
 
 	"go.uber.org/zap"
 
@@ -30,13 +32,18 @@ type answer struct {
 }
 
 // decideAll decides items in order, each on the graph as the ones before it leave it. done holds operations known to be
-// in the log.
-func (s *session) decideAll(ctx context.Context, items []pending, done map[string]eventstore.Version) *batch {
-	b := &batch{from: s.graph.Position, before: *s.graph,
+// in the log. Its error is a fault of ours: what the session holds may be half changed, and has to be forgotten.
+func (s *session) decideAll(ctx context.Context, items []pending, done map[string]eventstore.Version) (b *batch, err error) {
+	b = &batch{from: s.graph.Position, before: *s.graph,
 		events: make([]eventstore.Event, 0, len(items)), records: make(history, 0, len(items)),
 		answers: make([]answer, 0, len(items)), ids: make(map[string]bool, len(items))}
 	s.deciding = b
-	defer func() { s.deciding = nil }()
+	defer func() {
+		s.deciding = nil
+		if fault := recover(); fault != nil { // one command must not take the others' graphs down
+			err = &Error{Code: Internal, Detail: "the command could not be decided", cause: fmt.Errorf("panic: %v\n%s", fault, debug.Stack())}
+		}
+	}()
 	now := max(s.p.opts.Now().UnixMilli(), s.graph.LastModified)
 	for _, item := range items {
 		if b.repeats(item.command) {
@@ -50,7 +57,7 @@ func (s *session) decideAll(ctx context.Context, items []pending, done map[strin
 		}
 		b.answers = append(b.answers, answer{item: item, outcome: *outcome})
 	}
-	return b
+	return b, nil
 }
 
 // decideItem decides one command into b. Its error, a refusal or one of the log, is that command's alone.

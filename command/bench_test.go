@@ -47,7 +47,7 @@ func (s *session) benchDo(b *testing.B, body []byte) {
 		b.Fatal(err)
 	}
 	s.p.prepare(c)
-	decided := s.decideAll(b.Context(), []pending{{command: c}}, nil)
+	decided, _ := s.decideAll(b.Context(), []pending{{command: c}}, nil)
 	if len(decided.events) != 1 {
 		b.Fatalf("refused: %v", decided.answers[0].err)
 	}
@@ -194,7 +194,7 @@ func BenchmarkBase(b *testing.B) {
 						c.HasBase, c.Base = true, s.graph.Position.Version-eventstore.Version(age)
 					}
 					s.p.prepare(c)
-					decided := s.decideAll(b.Context(), []pending{{command: c}}, nil)
+					decided, _ := s.decideAll(b.Context(), []pending{{command: c}}, nil)
 					if len(decided.events) != 1 || decided.records[0].Conflict != nil {
 						b.Fatalf("got %+v", decided.answers)
 					}

@@ -37,7 +37,11 @@ func (s *session) dry(ctx context.Context, commands []*Command, results []Result
 	for i, command := range commands {
 		index[command], items[i].command = i, command
 	}
-	b := s.decideAll(ctx, items, done)
+	b, err := s.decideAll(ctx, items, done)
+	if err != nil {
+		s.forget()
+		return err
+	}
 	s.rollback(b)
 	first := map[string]*answer{}
 	for i := range b.answers {

@@ -256,3 +256,35 @@ func (l *slowLog) Append(ctx context.Context, stream string, expected eventstore
 		return eventstore.AppendResult{}, fmt.Errorf("%w: %w", eventstore.ErrUnknown, ctx.Err())
 	}
 }
+
+// TestI11FaultOfOurs: a command that brings deciding down is refused alone; what was decided along with it goes on, and
+// nothing of it is left behind.
+func TestI11FaultOfOurs(t *testing.T) {
+	s, _ := newSite()
+	p := s.start(t, command.Options{RecentEvents: 1, Snapshots: struct{ projection.Snapshots }{}}) // each call panics
+	for i := range 5 {
+		mustDo(t, p, create(fmt.Sprintf("n%d", i)))
+	}
+	parse := func(body string) *command.Command {
+		c, err := command.Parse([]byte(body), command.Identity{UserID: "u"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	restore := `{"type":"RESTORE","payload":{"version":1}`
+	results := p.DoEach(t.Context(), "g", []*command.Command{parse(create("n5")), parse(restore + `}`), parse(create("n6"))})
+	for i, want := range []command.Code{"", command.Internal, ""} {
+		if got := codeOf(results[i].Err); got != want {
+			t.Errorf("command %d: got %v, want %q", i, results[i].Err, want)
+		}
+	}
+	_, err := do(t, p, restore+`,"dryRun":true}`)
+	wantCode(t, "dry run", err, command.Internal)
+	if outcome := mustDo(t, p, create("n7")); outcome.Version != 8 {
+		t.Errorf("afterwards: got version %d, want 8", outcome.Version)
+	}
+	if nodes := s.fold(t).Len(projection.Node); nodes != 8 {
+		t.Errorf("got %d nodes, want 8", nodes)
+	}
+}

@@ -199,7 +199,15 @@ func (s *session) decideAndAppend(ctx context.Context, items []pending) {
 			return
 		}
 		count := min(len(items), s.limit)
-		b := s.decideAll(ctx, items[:count], done)
+		b, err := s.decideAll(ctx, items[:count], done)
+		if err != nil {
+			s.forget()
+			if s.limit = 1; count == 1 { // else they are decided one by one, to find the one
+				failAll(items[:1], s.p.refusal(s.id, err))
+				items = items[1:]
+			}
+			continue
+		}
 		result, err := s.append(ctx, b)
 		switch {
 		case errors.Is(err, eventstore.ErrUnknown):

@@ -79,7 +79,7 @@ func (t *timeline) moments(target Target, current jsontext.Value) []moment {
 	var list []moment
 	value := current
 	for _, event := range slices.Backward(t.events) {
-		if event.touches(target.Kind, target.ID, nil) {
+		if event.changes(target) {
 			before := event.before(target.Kind, target.ID, value)
 			list = append(list, moment{event: event, mine: t.mine(event.Version), before: before, after: value})
 			value = before
@@ -87,6 +87,11 @@ func (t *timeline) moments(target Target, current jsontext.Value) []moment {
 	}
 	slices.Reverse(list)
 	return list
+}
+
+// changes tells whether the event changed anything of an entity, be it the time of its last update alone.
+func (r *record) changes(target Target) bool {
+	return slices.ContainsFunc(r.Changes, func(c projection.Change) bool { return c.Kind == target.Kind && c.ID == target.ID })
 }
 
 // movesExistence tells whether the entity came or went.

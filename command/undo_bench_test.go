@@ -52,7 +52,7 @@ func BenchmarkUndo(b *testing.B) {
 			p.prepare(c)
 			b.ReportAllocs()
 			for b.Loop() {
-				decided := s.decideAll(b.Context(), []pending{{command: c}}, nil)
+				decided, _ := s.decideAll(b.Context(), []pending{{command: c}}, nil)
 				if len(decided.events) != 1 {
 					b.Fatalf("refused: %v", decided.answers[0].err)
 				}

@@ -158,7 +158,9 @@ func (e *entityInverse) leave(path string, by *record) {
 func (e *entityInverse) keep(path string) {
 	e.kept[path] = true
 	for above := range pathsAbove(path) {
-		e.kept[above] = e.kept[above]
+		if !e.kept[above] {
+			e.kept[above] = false // it is named, so that isKept finds that something below it is
+		}
 	}
 }
 

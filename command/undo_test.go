@@ -24,7 +24,8 @@ func ticking() func() time.Time {
 func told(t tester, user, what string) *command.Command {
 	t.Helper()
 	identity := command.Identity{UserID: user, ClientID: user + "-tab"}
-	c, err := (*command.Command)(nil), error(nil)
+	var c *command.Command
+	var err error
 	switch what {
 	case "undo":
 		c, err = command.ParseUndo(nil, identity)
