@@ -115,10 +115,14 @@ func (s *session) each(ctx context.Context, base eventstore.Version, visit func(
 // kept returns those of the events after version base that are in memory.
 func (s *session) kept(base eventstore.Version) history {
 	kept := s.recent.all().after(base)
-	if s.deciding != nil && len(s.deciding.records) > 0 {
-		kept = slices.Concat(kept, s.deciding.records.after(base))
+	if s.deciding == nil || len(s.deciding.records) == 0 {
+		return kept
 	}
-	return kept
+	deciding := s.deciding.records.after(base)
+	if len(kept) == 0 {
+		return deciding
+	}
+	return slices.Concat(kept, deciding)
 }
 
 // readOlder visits the events after version base that are no longer in memory, from the log.
