@@ -70,6 +70,9 @@ type crosser struct {
 	seen   [2]seenNode // the newest answer, and the one before
 	stats  *crossings
 	body   []byte
+
+	at   int    // where the word stands that it changed last
+	word string // what to; "" before its first change
 }
 
 // seenNode is a node as an answer showed it.
@@ -120,7 +123,11 @@ func (c *crosser) appendTitle(dst []byte, now time.Time, base seenNode) []byte {
 	c.count++
 	at := c.place*wordsPerClient + c.count%wordsPerClient
 	if at < len(words) {
-		words[at] = "v" + strconv.FormatInt(base.version, 10)
+		if c.word != "" { // its own change since the base, which its screen shows
+			words[c.at] = c.word
+		}
+		c.at, c.word = at, "v"+strconv.FormatInt(base.version, 10)
+		words[at] = c.word
 	}
 	id := c.operationID(now)
 	return fmt.Appendf(dst, `,"operationId":"%s","payload":{"nodeId":"n0","title":"%s"}`, id, strings.Join(words, " "))

@@ -35,29 +35,34 @@ func TestCrosserWorksOnTheAnswerBeforeTheNewest(t *testing.T) {
 	}
 }
 
-// TestCrossersChangeWordsOfTheirOwn: as many in a row as may lie between a base and its command.
+// TestCrossersChangeWordsOfTheirOwn: one after the other, and each shows the change before it, too.
 func TestCrossersChangeWordsOfTheirOwn(t *testing.T) {
 	first := strings.Split(firstTitle(), " ")
-	changed := map[int]bool{}
+	owner := map[int]int{}
 	for place := range perGraph {
 		c := &crosser{mover: newMover(1), place: place}
-		for range wordsPerClient {
+		for turn := range wordsPerClient {
 			request := string(c.appendTitle(nil, time.Now(), seenNode{version: 7, title: firstTitle()}))
 			_, rest, _ := strings.Cut(request, `"title":"`)
 			title, _, _ := strings.Cut(rest, `"`)
+			changed := 0
 			for i, word := range strings.Split(title, " ") {
 				if word == first[i] {
 					continue
 				}
-				if changed[i] || word != "v7" {
-					t.Errorf("client %d makes %q of word %d, which was changed before: %v", place, word, i, changed[i])
+				changed++
+				if known, taken := owner[i]; word != "v7" || taken && known != place {
+					t.Errorf("client %d makes %q of word %d, which is that of client %d", place, word, i, known)
 				}
-				changed[i] = true
+				owner[i] = place
+			}
+			if want := min(turn+1, 2); changed != want {
+				t.Errorf("client %d, turn %d: %d words changed, want %d", place, turn, changed, want)
 			}
 		}
 	}
-	if len(changed) != len(first) {
-		t.Errorf("got %d of %d words changed", len(changed), len(first))
+	if len(owner) != len(first) {
+		t.Errorf("got %d of %d words changed", len(owner), len(first))
 	}
 }
 
