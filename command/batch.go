@@ -94,7 +94,7 @@ func (s *session) decide(ctx context.Context, c *Command, now int64) (decided de
 	case SetPolicy:
 		return decision{result: c.Payload}, now, nil
 	}
-	on := terms{now: now, policies: policies{s.policy(), s.p.opts.Policy}}
+	on := terms{now: now, policies: policies{s.policy(), s.p.opts.Policy}, limits: &s.p.opts.Limits}
 	if on.since, err = s.base(ctx, c); err != nil {
 		return decision{}, 0, err
 	}

@@ -154,7 +154,7 @@ func BenchmarkConflictCheck(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				decided, refusal := decide(s.graph, terms{since: since, now: 1, writtenAt: 1}, c)
+				decided, refusal := decide(s.graph, terms{since: since, now: 1, writtenAt: 1, limits: &usual.limits}, c)
 				if refusal != nil || len(decided.conflicts) != min(len(test.strategy), 1) || test.strategy != "" && decided.conflicts[0].strategy != test.strategy {
 					b.Fatalf("got %v, %+v", refusal, decided.conflicts)
 				}

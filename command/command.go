@@ -76,8 +76,9 @@ type Command struct {
 	// Operations are the parts of an atomic batch or of a BATCH_UPDATE, in order.
 	Operations []Command
 
-	pointer string // where the command stands in the request body: "", or "/operations/3"
-	write   write  // what it does to an entity; of kind "" where it has Operations or is none of those below
+	pointer string  // where the command stands in the request body: "", or "/operations/3"
+	limits  *Limits // of the Parser, while the payload is read
+	write   write   // what it does to an entity; of kind "" where it has Operations or is none of those below
 
 	force   bool               // of UNDO and REDO: write what others have overwritten, too
 	version eventstore.Version // of RESTORE

@@ -87,7 +87,7 @@ func isOneValue(steps []string) bool {
 func (d *decider) fits(kind projection.Kind, steps []string) func(jsontext.Value) bool {
 	switch {
 	case kind == projection.Node && len(steps) == 1 && steps[0] == "title":
-		return func(title jsontext.Value) bool { return len(projection.Text(title)) <= MaxTitle }
+		return func(title jsontext.Value) bool { return len(projection.Text(title)) <= d.limits.Title }
 	case isEnd(kind, steps):
 		return func(node jsontext.Value) bool { return d.graph.Has(projection.Node, projection.Text(node)) }
 	}
@@ -112,8 +112,8 @@ func (d *decider) nameOpen(command *Command) *Error {
 		}
 		p.conflictID = ids[target]
 	}
-	if len(ids) > 0 && d.graph.Conflicts.Open()+len(ids) > MaxConflicts {
-		return refuse(TooLarge, command.pointer, "a graph has at most %d open conflicts: resolve some first", MaxConflicts)
+	if len(ids) > 0 && d.graph.Conflicts.Open()+len(ids) > d.limits.Conflicts {
+		return refuse(TooLarge, command.pointer, "a graph has at most %d open conflicts: resolve some first", d.limits.Conflicts)
 	}
 	return nil
 }

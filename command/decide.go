@@ -29,6 +29,7 @@ type terms struct {
 	now       int64   // Unix ms
 	writtenAt int64   // Unix ms, the command's write time
 	policies  policies
+	limits    *Limits
 }
 
 // decide decides command on graph, which stands at the head. On success graph holds the changes, its position not moved;

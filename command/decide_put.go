@@ -119,7 +119,7 @@ func (d *decider) place(c *Command, w *write, value, current jsontext.Value) *Er
 			return err
 		}
 	}
-	if err := checkSize(value, c.valuePointer()); err != nil {
+	if err := d.limits.checkSize(value, c.valuePointer()); err != nil {
 		return err
 	}
 	return d.write(c, projection.Change{Op: projection.Put, Kind: w.kind, ID: w.id, Value: value, Was: current})

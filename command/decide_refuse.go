@@ -14,10 +14,10 @@ func (d *decider) missing(c *Command, w *write) *Error {
 // checkRoom refuses what would take the graph over its limit.
 func (d *decider) checkRoom(c *Command, w *write) *Error {
 	switch {
-	case w.kind == projection.Node && d.graph.Len(projection.Node) >= MaxNodes:
-		return refuse(TooLarge, c.valuePointer(), "a graph has at most %d nodes", MaxNodes)
-	case w.kind == projection.Edge && d.graph.Len(projection.Edge) >= MaxEdges:
-		return refuse(TooLarge, c.valuePointer(), "a graph has at most %d edges", MaxEdges)
+	case w.kind == projection.Node && d.graph.Len(projection.Node) >= d.limits.Nodes:
+		return refuse(TooLarge, c.valuePointer(), "a graph has at most %d nodes", d.limits.Nodes)
+	case w.kind == projection.Edge && d.graph.Len(projection.Edge) >= d.limits.Edges:
+		return refuse(TooLarge, c.valuePointer(), "a graph has at most %d edges", d.limits.Edges)
 	}
 	return nil
 }

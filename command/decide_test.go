@@ -16,9 +16,12 @@ type world struct {
 	now    int64
 
 	policies policies
+	limits   Limits
 }
 
-func newWorld() *world { return &world{graph: projection.NewGraph("g"), now: 1000} }
+func newWorld() *world {
+	return &world{graph: projection.NewGraph("g"), now: 1000, limits: usual.limits}
+}
 
 func cmd(commandType, payload string) string {
 	return `{"type":"` + commandType + `","payload":` + payload + `}`
@@ -36,7 +39,7 @@ func (w *world) do(client string, c *Command) (decision, *Error) {
 	if c.Timestamp > 0 {
 		writtenAt = min(c.Timestamp, w.now)
 	}
-	decided, err := decide(w.graph, terms{since: since, now: w.now, writtenAt: writtenAt, policies: w.policies}, c)
+	decided, err := decide(w.graph, terms{since: since, now: w.now, writtenAt: writtenAt, policies: w.policies, limits: &w.limits}, c)
 	if err != nil {
 		return decided, err
 	}
@@ -197,4 +200,10 @@ func TestRoom(t *testing.T) {
 	if _, err = w.do("tab-1", mustParse(t, cmd(BatchUpdate, `{"operations":[{"type":"DELETE_NODE","payload":{"nodeId":"n0"}},{"type":"CREATE_NODE","payload":{"id":"n0"}}]}`))); err != nil {
 		t.Errorf("delete and create in a full graph: %v", err)
 	}
+	w.limits.Nodes = MaxNodes + 1
+	if _, err = w.do("tab-1", mustParse(t, cmd(CreateNode, `{"id":"n"}`))); err != nil {
+		t.Errorf("one node more, with a higher limit: %v", err)
+	}
+	_, err = w.do("tab-1", mustParse(t, cmd(CreateNode, `{"id":"more"}`)))
+	checkRefusal(t, "one node over the higher limit", err, refused{TooLarge, "/payload", ""})
 }

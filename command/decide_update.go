@@ -29,8 +29,8 @@ func (d *decider) update(c *Command, w *write, current jsontext.Value) (jsontext
 		}
 		set, was = projection.With(set, updatedAt, now), projection.With(was, updatedAt, before)
 	}
-	if len(current)+len(set) > MaxEntity {
-		if err := checkSize(projection.Overlay(current, set), c.valuePointer()); err != nil {
+	if len(current)+len(set) > d.limits.Entity {
+		if err := d.limits.checkSize(projection.Overlay(current, set), c.valuePointer()); err != nil {
 			return nil, err
 		}
 	}

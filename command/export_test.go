@@ -2,6 +2,20 @@ package command
 
 import "context"
 
+// usual parses under the default limits, and so do the functions below.
+var usual = NewParser(Limits{})
+
+var (
+	Parse          = usual.Parse
+	ParseFrame     = usual.ParseFrame
+	ParseBatch     = usual.ParseBatch
+	ParseUndo      = usual.ParseUndo
+	ParseRedo      = usual.ParseRedo
+	ParseUndoFrame = usual.ParseUndoFrame
+	ParseResolve   = usual.ParseResolve
+	ParsePolicy    = usual.ParsePolicy
+)
+
 // What draws bodies of commands and policies, for properties of the Processor.
 var (
 	DrawCommand   = drawCommand   // on few entities, sensible or not

@@ -20,15 +20,16 @@ import (
 const parserDepth = 10_000
 
 // canonicalObject returns body, which must be an object, in canonical form, or an *Error: 400 for what is not JSON,
-// 422 for numbers that a double cannot hold. Equal requests have equal canonical bodies.
-func canonicalObject(body []byte) (jsontext.Value, error) {
+// 422 for numbers that a double cannot hold. Equal requests have equal canonical bodies. depth is told to whose body is too
+// deep to be read at all.
+func canonicalObject(body []byte, depth int) (jsontext.Value, error) {
 	if plain, ok := projection.CanonicalPlain(body); ok && plain.Kind() == '{' {
 		return plain, nil // its numbers need no check
 	}
 	object, err := projection.Canonical(body)
 	switch {
 	case err != nil && nesting(body) > parserDepth:
-		return nil, invalid("", "nested deeper than %d levels", MaxDepth)
+		return nil, invalid("", "nested deeper than %d levels", depth)
 	case err != nil:
 		return nil, malformed(err)
 	case object.Kind() != '{':

@@ -172,7 +172,7 @@ func FuzzParseResolve(f *testing.F) {
 		// Whatever was given, it is refused or makes an entity that is one.
 		record := jsontext.Value(`{"id":"n","kind":"node","paths":[{"path":"/title","client":"t"},{"path":"/a~1b","client":null},{"path":"/ä/b","client":1}]}`)
 		w := given(t, cmd(CreateNode, `{"id":"n","title":"a"}`))
-		d := decider{terms: terms{now: 5}, graph: w.graph}
+		d := decider{terms: terms{now: 5, limits: &usual.limits}, graph: w.graph}
 		if refusal := d.resolve(first, record); refusal != nil {
 			checkError(t, refusal)
 			return

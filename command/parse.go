@@ -12,25 +12,35 @@ import (
 	"graphy/projection"
 )
 
+// Parser reads requests into commands, and refuses those whose form is wrong or that hold too much. It is safe for
+// concurrent use; the zero value is not ready, use NewParser.
+type Parser struct{ limits Limits }
+
+// NewParser returns a Parser under limits.
+func NewParser(limits Limits) *Parser {
+	limits.setDefaults()
+	return &Parser{limits}
+}
+
 // Parse reads the body of POST …/command. Its error is an *Error that names the operation where the body does.
-func Parse(body []byte, identity Identity) (*Command, error) {
-	object, err := canonicalObject(body)
+func (p *Parser) Parse(body []byte, identity Identity) (*Command, error) {
+	object, err := canonicalObject(body, p.limits.Depth)
 	if err != nil {
 		return nil, err
 	}
-	return parseCommand(object, "", identity, false)
+	return p.parseCommand(object, "", identity, false)
 }
 
 // ParseFrame reads a WebSocket frame of type command, in both of its shapes: {"type":"command","command":TYPE, …} and
 // {"type":"command","data":{body}}. Its error is an *Error that names the operation where the frame does.
-func ParseFrame(frame []byte, identity Identity) (*Command, error) {
-	object, err := canonicalObject(frame)
+func (p *Parser) ParseFrame(frame []byte, identity Identity) (*Command, error) {
+	object, err := canonicalObject(frame, p.limits.Depth)
 	if err != nil {
 		return nil, err
 	}
 	data := projection.Member(object, "data")
 	if data == nil {
-		return parseCommand(object, "", identity, true)
+		return p.parseCommand(object, "", identity, true)
 	}
 	for name := range projection.Members(object) {
 		if string(name) != "type" && string(name) != "data" {
@@ -40,13 +50,13 @@ func ParseFrame(frame []byte, identity Identity) (*Command, error) {
 	if data.Kind() != '{' {
 		return nil, named(invalid("/data", "must be an object"), object)
 	}
-	return parseCommand(data, "/data", identity, false)
+	return p.parseCommand(data, "/data", identity, false)
 }
 
 // parseCommand reads a canonical body that stands at pointer. In a frame the member "type" is the frame's and
 // "command" the command's type.
-func parseCommand(object jsontext.Value, pointer string, identity Identity, frame bool) (*Command, error) {
-	c := &Command{Identity: identity, pointer: pointer}
+func (p *Parser) parseCommand(object jsontext.Value, pointer string, identity Identity, frame bool) (*Command, error) {
+	c := &Command{Identity: identity, pointer: pointer, limits: &p.limits}
 	for name, value := range projection.Members(object) {
 		var err *Error
 		switch key := string(name); {

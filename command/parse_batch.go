@@ -12,12 +12,12 @@ import (
 
 // ParseBatch reads the body of POST …/batch: one command of type Batch if it is atomic, else one for each operation,
 // nil where that operation is refused already, with the refusal in errs at the same index.
-func ParseBatch(body []byte, identity Identity) (atomic *Command, commands []*Command, errs []error, err error) {
-	object, err := canonicalObject(body)
+func (p *Parser) ParseBatch(body []byte, identity Identity) (atomic *Command, commands []*Command, errs []error, err error) {
+	object, err := canonicalObject(body, p.limits.Depth)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	batch := &Command{Identity: identity, Type: Batch}
+	batch := &Command{Identity: identity, Type: Batch, limits: &p.limits}
 	var operations jsontext.Value
 	whole := false
 	for name, value := range projection.Members(object) {
@@ -42,7 +42,7 @@ func ParseBatch(body []byte, identity Identity) (atomic *Command, commands []*Co
 	if batch.HasBaseHash && !batch.HasBase {
 		return nil, nil, nil, named(invalid("/hash", "goes with clientVersion, which is missing"), object)
 	}
-	list, refusal := operationList(operations, "/operations")
+	list, refusal := operationList(operations, "/operations", p.limits.Operations)
 	if refusal != nil {
 		return nil, nil, nil, named(refusal, object)
 	}
@@ -59,8 +59,8 @@ func ParseBatch(body []byte, identity Identity) (atomic *Command, commands []*Co
 	return nil, commands, errs, nil
 }
 
-// operationList splits the array of a batch, whose size is bounded.
-func operationList(operations jsontext.Value, pointer string) ([]jsontext.Value, *Error) {
+// operationList splits the array of a batch, which holds at most so many operations.
+func operationList(operations jsontext.Value, pointer string, most int) ([]jsontext.Value, *Error) {
 	if operations == nil {
 		return nil, invalid(pointer, "is missing")
 	}
@@ -69,8 +69,8 @@ func operationList(operations jsontext.Value, pointer string) ([]jsontext.Value,
 	}
 	var list []jsontext.Value
 	for element := range projection.Elements(operations) {
-		if len(list) == MaxOperations {
-			return nil, refuse(TooLarge, pointer, "a batch holds at most %d operations", MaxOperations)
+		if len(list) == most {
+			return nil, refuse(TooLarge, pointer, "a batch holds at most %d operations", most)
 		}
 		list = append(list, element)
 	}
@@ -96,6 +96,7 @@ func (c *Command) parseAtomic(list []jsontext.Value) *Error {
 	seen := map[string]int{}
 	for i, element := range list {
 		operation := &c.Operations[i]
+		operation.limits = c.limits
 		if err := operation.parsePart(element, fmt.Sprintf("/operations/%d", i), "operationId", "strategy"); err != nil {
 			return err
 		}
@@ -142,7 +143,7 @@ func (c *Command) parsePart(element jsontext.Value, pointer string, extra ...str
 func (c *Command) parseEach(list []jsontext.Value) (commands []*Command, errs []error) {
 	commands, errs = make([]*Command, len(list)), make([]error, len(list))
 	for i, element := range list {
-		operation := &Command{Identity: c.Identity, HasBase: c.HasBase, Base: c.Base, Timestamp: c.Timestamp,
+		operation := &Command{Identity: c.Identity, limits: c.limits, HasBase: c.HasBase, Base: c.Base, Timestamp: c.Timestamp,
 			BaseHash: c.BaseHash, HasBaseHash: c.HasBaseHash, Strategy: c.Strategy, GestureID: c.GestureID, DryRun: c.DryRun}
 		err := operation.parseMember(element, fmt.Sprintf("/operations/%d", i))
 		if err != nil {

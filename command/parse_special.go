@@ -12,25 +12,25 @@ import (
 // This file reads the requests that have a form of their own: undo, redo, resolutions and policies.
 
 // ParseUndo reads the body of POST …/undo, {operationId?, clientId?, force?, dryRun?}, which may be empty.
-func ParseUndo(body []byte, identity Identity) (*Command, error) {
-	return parseUndo(Undo, body, identity, false)
+func (p *Parser) ParseUndo(body []byte, identity Identity) (*Command, error) {
+	return p.parseUndo(Undo, body, identity, false)
 }
 
 // ParseRedo reads the body of POST …/redo, as ParseUndo does.
-func ParseRedo(body []byte, identity Identity) (*Command, error) {
-	return parseUndo(Redo, body, identity, false)
+func (p *Parser) ParseRedo(body []byte, identity Identity) (*Command, error) {
+	return p.parseUndo(Redo, body, identity, false)
 }
 
 // ParseUndoFrame reads a WebSocket frame of type undo or redo.
-func ParseUndoFrame(frame []byte, identity Identity) (*Command, error) {
-	return parseUndo("", frame, identity, true)
+func (p *Parser) ParseUndoFrame(frame []byte, identity Identity) (*Command, error) {
+	return p.parseUndo("", frame, identity, true)
 }
 
-func parseUndo(commandType string, body []byte, identity Identity, frame bool) (*Command, error) {
+func (p *Parser) parseUndo(commandType string, body []byte, identity Identity, frame bool) (*Command, error) {
 	if len(body) == 0 {
 		body = []byte("{}")
 	}
-	object, err := canonicalObject(body)
+	object, err := canonicalObject(body, p.limits.Depth)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +71,8 @@ func (c *Command) named(err *Error, object jsontext.Value) error {
 
 // ParseResolve reads the body of POST …/conflicts/{conflictId}/resolve, {choice, values?, operationId?, clientId?,
 // dryRun?}.
-func ParseResolve(body []byte, conflictID string, identity Identity) (*Command, error) {
-	object, err := canonicalObject(body)
+func (p *Parser) ParseResolve(body []byte, conflictID string, identity Identity) (*Command, error) {
+	object, err := canonicalObject(body, p.limits.Depth)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func ParseResolve(body []byte, conflictID string, identity Identity) (*Command, 
 			c.resolve.choice, err = choice(value)
 			payload = projection.With(payload, key, value)
 		case "values":
-			c.resolve.values, err = pathValues(value)
+			c.resolve.values, err = pathValues(value, p.limits.Depth)
 			payload = projection.With(payload, key, value)
 		case "operationId", "clientId", "dryRun":
 			err = c.field(key, value, "")
@@ -116,12 +116,12 @@ func choice(value jsontext.Value) (string, *Error) {
 	return "", invalid("/choice", "must be %q, %q or %q", choiceClient, choiceServer, choiceValues)
 }
 
-// pathValues reads an object of path → value.
-func pathValues(object jsontext.Value) (map[string]jsontext.Value, *Error) {
+// pathValues reads an object of path → value, each value at most depth levels deep.
+func pathValues(object jsontext.Value, depth int) (map[string]jsontext.Value, *Error) {
 	if object.Kind() != '{' {
 		return nil, invalid("/values", "must be an object of path → value")
 	}
-	if err := checkTree(object, "/values", MaxDepth+1); err != nil {
+	if err := checkTree(object, "/values", depth+1); err != nil {
 		return nil, err
 	}
 	values := map[string]jsontext.Value{}
@@ -132,8 +132,8 @@ func pathValues(object jsontext.Value) (map[string]jsontext.Value, *Error) {
 }
 
 // ParsePolicy reads the body of PUT …/policy: an object of path pattern → strategy.
-func ParsePolicy(body []byte, identity Identity) (*Command, error) {
-	object, err := canonicalObject(body)
+func (p *Parser) ParsePolicy(body []byte, identity Identity) (*Command, error) {
+	object, err := canonicalObject(body, p.limits.Depth)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func reader(commandType string) payloadReader {
 // readEntity reads a whole node or edge, as CREATE_… and the upserts of BATCH_UPDATE carry it.
 func (c *Command) readEntity(action action, kind projection.Kind, entity jsontext.Value, at string) *Error {
 	c.write = write{action: action, kind: kind}
-	if err := checkTree(entity, at, MaxDepth); err != nil {
+	if err := checkTree(entity, at, c.limits.Depth); err != nil {
 		return err
 	}
 	kept := jsontext.Value{'{'}
@@ -80,7 +80,7 @@ func (c *Command) readEntity(action action, kind projection.Kind, entity jsontex
 			c.write.id = id
 			continue
 		}
-		if err := checkProperty(kind, key, value); err != nil {
+		if err := c.limits.checkProperty(kind, key, value); err != nil {
 			return err.under(at + "/" + key)
 		}
 		kept = appendMember(kept, name, value)
@@ -93,7 +93,7 @@ func (c *Command) readEntity(action action, kind projection.Kind, entity jsontex
 			}
 		}
 	}
-	return checkSize(c.write.value, at)
+	return c.limits.checkSize(c.write.value, at)
 }
 
 // readUpdates reads {nodeId|edgeId, updates}.
@@ -110,7 +110,7 @@ func (c *Command) readUpdates(kind projection.Kind, idName string, payload jsont
 	if updates.Kind() != '{' {
 		return invalid(at, "must be an object (a JSON Merge Patch)")
 	}
-	if err := checkTree(updates, at, MaxDepth); err != nil {
+	if err := checkTree(updates, at, c.limits.Depth); err != nil {
 		return err
 	}
 	kept := jsontext.Value{'{'}
@@ -124,14 +124,14 @@ func (c *Command) readUpdates(kind projection.Kind, idName string, payload jsont
 			}
 			continue
 		default:
-			if err := checkUpdate(kind, key, value); err != nil {
+			if err := c.limits.checkUpdate(kind, key, value); err != nil {
 				return err.under(at + "/" + key)
 			}
 		}
 		kept = appendMember(kept, name, value)
 	}
 	c.write.value = append(kept, '}')
-	return checkSize(c.write.value, at)
+	return c.limits.checkSize(c.write.value, at)
 }
 
 // readProperty reads {nodeId, NAME}, a merge patch of one property.
@@ -144,7 +144,7 @@ func (c *Command) readProperty(property string, payload jsontext.Value, at strin
 	if c.write.id, err = idValue(id); err != nil {
 		return err.under(at + "/nodeId")
 	}
-	if err := checkProperty(projection.Node, property, value); err != nil {
+	if err := c.limits.checkProperty(projection.Node, property, value); err != nil {
 		return err.under(at + "/" + property)
 	}
 	if property == "position" {
@@ -214,19 +214,19 @@ func readFields(object jsontext.Value, at, first, second string) (a, b jsontext.
 }
 
 // checkUpdate checks one member of a merge patch, where null removes.
-func checkUpdate(kind projection.Kind, name string, value jsontext.Value) *Error {
+func (l *Limits) checkUpdate(kind projection.Kind, name string, value jsontext.Value) *Error {
 	if value.Kind() == 'n' {
 		if kind == projection.Edge && (name == "source" || name == "target") {
 			return invalid("", "an edge has two ends")
 		}
 		return nil
 	}
-	return checkProperty(kind, name, value)
+	return l.checkProperty(kind, name, value)
 }
 
 // checkProperty checks the properties that mean something to the server; all others are the user's. Its refusal points
 // from the property.
-func checkProperty(kind projection.Kind, name string, value jsontext.Value) *Error {
+func (l *Limits) checkProperty(kind projection.Kind, name string, value jsontext.Value) *Error {
 	switch {
 	case kind == projection.Edge && (name == "source" || name == "target"):
 		_, err := idValue(value)
@@ -235,8 +235,8 @@ func checkProperty(kind projection.Kind, name string, value jsontext.Value) *Err
 		if value.Kind() != '"' {
 			return invalid("", "must be a string")
 		}
-		if name == "title" && len(projection.Text(value)) > MaxTitle {
-			return refuse(TooLarge, "", "a title has at most %d bytes", MaxTitle)
+		if name == "title" && len(projection.Text(value)) > l.Title {
+			return refuse(TooLarge, "", "a title has at most %d bytes", l.Title)
 		}
 	case kind == projection.Node && name == "position":
 		if value.Kind() != '{' {
@@ -251,9 +251,9 @@ func checkProperty(kind projection.Kind, name string, value jsontext.Value) *Err
 	return nil
 }
 
-func checkSize(value jsontext.Value, at string) *Error {
-	if len(value) > MaxEntity {
-		return refuse(TooLarge, at, "an entity has at most %d bytes", MaxEntity)
+func (l *Limits) checkSize(value jsontext.Value, at string) *Error {
+	if len(value) > l.Entity {
+		return refuse(TooLarge, at, "an entity has at most %d bytes", l.Entity)
 	}
 	return nil
 }

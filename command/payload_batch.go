@@ -16,12 +16,13 @@ func (c *Command) readBatchUpdate(payload jsontext.Value, at string) *Error {
 				return unknownField(at, name)
 			}
 		}
-		list, err := operationList(operations, at+"/operations")
+		list, err := operationList(operations, at+"/operations", c.limits.Operations)
 		if err != nil {
 			return err
 		}
 		c.Operations = make([]Command, len(list))
 		for i, element := range list {
+			c.Operations[i].limits = c.limits
 			if err := c.Operations[i].parsePart(element, fmt.Sprintf("%s/operations/%d", at, i)); err != nil {
 				return err
 			}
@@ -64,8 +65,8 @@ func (c *Command) readUpserts(payload jsontext.Value, at string) *Error {
 	switch {
 	case len(c.Operations) == 0:
 		return invalid(at, "a batch holds at least one operation")
-	case len(c.Operations) > MaxOperations:
-		return refuse(TooLarge, at, "a batch holds at most %d operations", MaxOperations)
+	case len(c.Operations) > c.limits.Operations:
+		return refuse(TooLarge, at, "a batch holds at most %d operations", c.limits.Operations)
 	}
 	for i := range c.Operations {
 		part := &c.Operations[i]
@@ -83,7 +84,7 @@ func (c *Command) readNodeUpserts(nodes jsontext.Value, at string) *Error {
 	}
 	for name, node := range projection.Members(nodes) {
 		id := projection.Name(name)
-		part := Command{Type: BatchUpdate, pointer: at + "/" + escapePointer(id)}
+		part := Command{Type: BatchUpdate, limits: c.limits, pointer: at + "/" + escapePointer(id)}
 		if reason := idFault(id); reason != "" {
 			return refuse(InvalidID, part.pointer, "the id %s", reason)
 		}
@@ -111,7 +112,7 @@ func (c *Command) readEdgeUpserts(edges jsontext.Value, at string) *Error {
 	}
 	index := 0
 	for edge := range projection.Elements(edges) {
-		part := Command{Type: BatchUpdate, pointer: fmt.Sprintf("%s/%d", at, index)}
+		part := Command{Type: BatchUpdate, limits: c.limits, pointer: fmt.Sprintf("%s/%d", at, index)}
 		index++
 		if edge.Kind() != '{' {
 			return invalid(part.pointer, "must be an edge")

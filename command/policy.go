@@ -25,7 +25,7 @@ type rule struct {
 // ParsePolicyConfig reads a policy as a deployment configures it: a JSON object of pattern → strategy. Its error is an
 // *Error.
 func ParsePolicyConfig(text []byte) (*Policy, error) {
-	object, err := canonicalObject(text)
+	object, err := canonicalObject(text, MaxDepth)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ type Options struct {
 	SessionBytes int              // memory for the graphs of all sessions, beyond which idle ones are dropped; default 512 MiB
 	RecentEvents int              // newest events kept in memory for each graph; default 4,096
 	RecentBytes  int              // bytes of the same; default 4 MiB
+	Limits       Limits           // of what commands write; parse them under the same
 	Policy       *Policy          // of the deployment: which strategy settles conflicts where; default the table of defaults
 	Now          func() time.Time // stamps events; default time.Now
 
@@ -42,6 +43,7 @@ func (o *Options) setDefaults() {
 	o.SessionBytes = cmp.Or(o.SessionBytes, 512<<20)
 	o.RecentEvents = cmp.Or(o.RecentEvents, 4096)
 	o.RecentBytes = cmp.Or(o.RecentBytes, 4<<20)
+	o.Limits.setDefaults()
 	o.Logger = cmp.Or(o.Logger, zap.NewNop())
 	if o.Now == nil {
 		o.Now = time.Now

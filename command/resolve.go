@@ -27,7 +27,7 @@ func (d *decider) resolve(c *Command, record jsontext.Value) *Error {
 		return &Error{Code: EntityGone, Detail: "the " + string(w.kind) + " " + strconv.Quote(w.id) + " is gone: only the server's side can be chosen"}
 	}
 	for i := range chosen {
-		if value, err = chosen[i].write(w, value); err != nil {
+		if value, err = chosen[i].write(d.limits, w, value); err != nil {
 			return err
 		}
 		if value == nil {
@@ -74,11 +74,11 @@ func (r *resolve) chosen(record jsontext.Value) ([]chosenPath, *Error) {
 
 // write returns an entity with the path's value; nil if the entity is to be deleted. It refuses a value that a person gave
 // and that may not stand there.
-func (p *chosenPath) write(w *write, entity jsontext.Value) (jsontext.Value, *Error) {
+func (p *chosenPath) write(limits *Limits, w *write, entity jsontext.Value) (jsontext.Value, *Error) {
 	at := "/values/" + escapePointer(p.path)
 	steps, _ := pointerSteps(p.path)
 	if len(steps) == 0 {
-		return p.writeWhole(w, entity, at)
+		return p.writeWhole(limits, w, entity, at)
 	}
 	entity = withPath(entity, steps, p.value)
 	if !p.given {
@@ -88,17 +88,17 @@ func (p *chosenPath) write(w *write, entity jsontext.Value) (jsontext.Value, *Er
 	if property == nil {
 		property = null
 	}
-	if err := checkUpdate(w.kind, steps[0], property); err != nil {
+	if err := limits.checkUpdate(w.kind, steps[0], property); err != nil {
 		return nil, err.under(at)
 	}
-	if nesting(entity) > MaxDepth {
-		return nil, invalid(at, "nested deeper than %d levels", MaxDepth)
+	if nesting(entity) > limits.Depth {
+		return nil, invalid(at, "nested deeper than %d levels", limits.Depth)
 	}
 	return entity, nil
 }
 
-func (p *chosenPath) writeWhole(w *write, entity jsontext.Value, at string) (jsontext.Value, *Error) {
-	var read Command
+func (p *chosenPath) writeWhole(limits *Limits, w *write, entity jsontext.Value, at string) (jsontext.Value, *Error) {
+	read := Command{limits: limits}
 	switch {
 	case !p.given:
 		return p.value, nil
@@ -135,7 +135,7 @@ func (d *decider) rewrite(c *Command, w *write, current, value jsontext.Value) *
 			return err
 		}
 	}
-	if err := checkSize(value, ""); err != nil {
+	if err := d.limits.checkSize(value, ""); err != nil {
 		return err
 	}
 	var net projection.Net

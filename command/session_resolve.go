@@ -19,7 +19,7 @@ func (s *session) resolve(ctx context.Context, c *Command, now int64) (decision,
 	if !open {
 		return decision{}, s.notOpen(ctx, r.conflictID, record)
 	}
-	d := decider{terms: terms{now: now}, graph: s.graph, client: c.ClientID}
+	d := decider{terms: terms{now: now, limits: &s.p.opts.Limits}, graph: s.graph, client: c.ClientID}
 	if err := d.resolve(c, record); err != nil {
 		s.graph.RevertChanges(d.changes)
 		return decision{}, err

@@ -77,15 +77,16 @@ func (s *session) apply(changes []projection.Change) error {
 
 // overLimit refuses changes that have been applied to a graph which had so many nodes and edges.
 func (s *session) overLimit(changes []projection.Change, nodes, edges int) error {
-	if grown := s.graph.Len(projection.Node); grown > MaxNodes && grown > nodes {
+	limits := &s.p.opts.Limits
+	if grown := s.graph.Len(projection.Node); grown > limits.Nodes && grown > nodes {
 		return &Error{Code: TooLarge, Detail: "the graph would have too many nodes"}
 	}
-	if grown := s.graph.Len(projection.Edge); grown > MaxEdges && grown > edges {
+	if grown := s.graph.Len(projection.Edge); grown > limits.Edges && grown > edges {
 		return &Error{Code: TooLarge, Detail: "the graph would have too many edges"}
 	}
 	for i := range changes {
 		change := &changes[i]
-		if size := len(s.graph.Value(change.Kind, change.ID)); size > MaxEntity && len(change.Set)+len(change.Value) > len(change.Was) {
+		if size := len(s.graph.Value(change.Kind, change.ID)); size > limits.Entity && len(change.Set)+len(change.Value) > len(change.Was) {
 			return &Error{Code: TooLarge, Detail: "the " + string(change.Kind) + " " + change.ID + " would be too large, with what others have put into it"}
 		}
 	}
@@ -98,7 +99,7 @@ func (s *session) reverseResolution(ctx context.Context, t *timeline, decided *d
 		switch {
 		case !t.mine(event.Version):
 		case event.Resolves != nil:
-			if s.graph.Conflicts.Open() >= MaxConflicts {
+			if s.graph.Conflicts.Open() >= s.p.opts.Limits.Conflicts {
 				return &Error{Code: TooLarge, Detail: "the graph would have too many open conflicts: resolve some first"}
 			}
 			decided.reopens = event.Resolves.ConflictID

@@ -188,13 +188,15 @@ func TestWriteTimeIsKept(t *testing.T) {
 
 // TestMergedTitleOverItsLimit is left to people.
 func TestMergedTitleOverItsLimit(t *testing.T) {
-	s := newScene(t, command.Options{})
 	long := strings.Repeat("x", command.MaxTitle*2/3)
-	s.do("tab-1", say("CREATE_NODE", `{"id":"n1","title":"a b c"}`))
-	s.do("tab-2", say("UPDATE_NODE_TITLE", `{"nodeId":"n1","title":"`+long+` b c"}`))
-	outcome := s.do("tab-1", say("UPDATE_NODE_TITLE", `{"nodeId":"n1","title":"a b `+long+`"}`, base(1)))
-	if got := brief(outcome.Conflict); !strings.HasPrefix(got, `node/n1 "/title" MERGE:manual @2`) || outcome.Status != command.StatusConflict {
-		t.Errorf("got %.100s, %s", got, outcome.Status)
+	for limit, want := range map[int]string{0: "manual", 2*len(long) + 2: "manual", 2*len(long) + 3: "merged"} {
+		s := newScene(t, command.Options{Limits: command.Limits{Title: limit}})
+		s.do("tab-1", say("CREATE_NODE", `{"id":"n1","title":"a b c"}`))
+		s.do("tab-2", say("UPDATE_NODE_TITLE", `{"nodeId":"n1","title":"`+long+` b c"}`))
+		outcome := s.do("tab-1", say("UPDATE_NODE_TITLE", `{"nodeId":"n1","title":"a b `+long+`"}`, base(1)))
+		if got := brief(outcome.Conflict); !strings.HasPrefix(got, `node/n1 "/title" MERGE:`+want+` @2`) {
+			t.Errorf("limit %d: got %.100s, %s, want %s", limit, got, outcome.Status, want)
+		}
 	}
 }
 

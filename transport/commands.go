@@ -70,7 +70,7 @@ func (s *Server) postCommand(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.carryOut(c, request, command.Parse)
+	return s.carryOut(c, request, s.parser.Parse)
 }
 
 // carryOut parses the body of a request, does what it says, and answers.
@@ -88,7 +88,7 @@ func (s *Server) postBatch(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	atomic, commands, refusals, err := command.ParseBatch(request.body, request.identity)
+	atomic, commands, refusals, err := s.parser.ParseBatch(request.body, request.identity)
 	switch {
 	case err != nil:
 		s.services.Commands.Refused(request.graph, request.identity, err)

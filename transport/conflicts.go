@@ -42,6 +42,6 @@ func (s *Server) postResolve(c echo.Context) error {
 		return err
 	}
 	return s.carryOut(c, request, func(body []byte, identity command.Identity) (*command.Command, error) {
-		return command.ParseResolve(body, conflict, identity)
+		return s.parser.ParseResolve(body, conflict, identity)
 	})
 }

@@ -5,8 +5,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
-
-	"graphy/command"
 )
 
 // getPolicy answers the graph's own conflict policy: what it sets over the deployment's and the defaults.
@@ -29,7 +27,7 @@ func (s *Server) putPolicy(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd, err := command.ParsePolicy(request.body, request.identity)
+	cmd, err := s.parser.ParsePolicy(request.body, request.identity)
 	if err != nil {
 		s.services.Commands.Refused(request.graph, request.identity, err)
 		return err

@@ -32,9 +32,9 @@ func (s *session) receiveFrame(frame []byte) {
 	}
 	switch kind := strings.ToLower(frameType(frame)); kind {
 	case "command":
-		s.submit(frame, command.ParseFrame)
+		s.submit(frame, s.sockets.server.parser.ParseFrame)
 	case "undo", "redo":
-		s.submit(frame, command.ParseUndoFrame)
+		s.submit(frame, s.sockets.server.parser.ParseUndoFrame)
 	case "heartbeat":
 		s.heartbeat(frame)
 	case "request_sync":

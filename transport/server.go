@@ -68,6 +68,8 @@ type Options struct {
 	Development   bool     // no tokens: everybody is who they say they are, and may do everything
 	Origins       []string // exact origins of browsers that may call; none: the server's own, and loopback in development
 
+	Limits command.Limits // of what commands hold; a Processor's are the same
+
 	BodyLimit  int           // bytes of a body or frame; default 1 MiB
 	CacheBytes int           // encoded states kept; default 64 MiB
 	LongPolls  int           // requests that wait for changes at a time; default 10,000
@@ -85,6 +87,7 @@ type Options struct {
 type Server struct {
 	services Services
 	opts     Options
+	parser   *command.Parser
 	logger   *zap.Logger
 	metrics  *metrics
 	states   *states
@@ -103,7 +106,7 @@ type Server struct {
 
 // New returns a Server on services. It starts nothing.
 func New(services Services, opts Options) *Server {
-	opts.BodyLimit = cmp.Or(opts.BodyLimit, 1<<20)
+	opts.BodyLimit = cmp.Or(opts.BodyLimit, command.MaxBody)
 	opts.CacheBytes = cmp.Or(opts.CacheBytes, 64<<20)
 	opts.LongPolls = cmp.Or(opts.LongPolls, 10_000)
 	opts.PastLimit = cmp.Or(opts.PastLimit, 30*time.Second)
@@ -113,7 +116,7 @@ func New(services Services, opts Options) *Server {
 	opts.Sockets = cmp.Or(opts.Sockets, 10_000)
 	opts.Logger = cmp.Or(opts.Logger, zap.NewNop())
 	opts.Registry = cmp.Or(opts.Registry, prometheus.NewRegistry())
-	s := &Server{services: services, opts: opts, logger: opts.Logger}
+	s := &Server{services: services, opts: opts, parser: command.NewParser(opts.Limits), logger: opts.Logger}
 	s.serving, s.drain = context.WithCancel(context.Background())
 	s.metrics = newMetrics(opts.Registry)
 	s.states = newStates(services.Models, opts.CacheBytes)

@@ -96,14 +96,14 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 		return s.failModel
 	}
 	s.projector = projection.NewProjector(s.log, s.models, projection.ProjectorOptions{Shards: 2})
-	processor := command.New(s.log, s.models, noRecorder{}, command.Options{})
-	s.commands = &faultyCommands{Commands: processor}
 	core, logged := observer.New(zapcore.WarnLevel)
 	s.logged = logged
 	opts := Options{API: true, Realtime: true, Development: true, Logger: zap.New(core), Registry: prometheus.NewRegistry()}
 	for _, change := range change {
 		change(&opts)
 	}
+	processor := command.New(s.log, s.models, noRecorder{}, command.Options{Limits: opts.Limits})
+	s.commands = &faultyCommands{Commands: processor}
 	s.server = New(Services{Commands: s.commands, Log: s.log, Models: s.models, Await: s.projector.Await,
 		Ready: func(context.Context) Readiness {
 			s.mu.Lock()

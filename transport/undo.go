@@ -7,10 +7,10 @@ import (
 )
 
 // postUndo takes back the caller's own last step.
-func (s *Server) postUndo(c echo.Context) error { return s.postStep(c, command.ParseUndo) }
+func (s *Server) postUndo(c echo.Context) error { return s.postStep(c, s.parser.ParseUndo) }
 
 // postRedo takes back the caller's own last undo.
-func (s *Server) postRedo(c echo.Context) error { return s.postStep(c, command.ParseRedo) }
+func (s *Server) postRedo(c echo.Context) error { return s.postStep(c, s.parser.ParseRedo) }
 
 // postStep carries out a command that needs no body: all that it can say has a default.
 func (s *Server) postStep(c echo.Context, parse func([]byte, command.Identity) (*command.Command, error)) error {

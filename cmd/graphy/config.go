@@ -28,6 +28,8 @@ type config struct {
 	ConflictPolicy string `env:"GRAPHY_CONFLICT_POLICY"`
 	SnapshotEvents int    `env:"GRAPHY_SNAPSHOT_EVENTS" envDefault:"1000"`
 
+	Limits limits `envPrefix:"GRAPHY_MAX_"`
+
 	JWTSecret string `env:"GRAPHY_JWT_SECRET"`
 	JWKSURL   string `env:"GRAPHY_JWKS_URL"`
 
@@ -37,6 +39,7 @@ type config struct {
 // bind makes a flag of every field that has one, with the environment's value as its default. It returns what is wrong
 // with the environment, to be reported once a command runs.
 func (c *config) bind(cmd *cobra.Command) error {
+	c.Limits = usualLimits()
 	err := env.ParseWithOptions(c, env.Options{OnSet: func(tag string, _ any, isDefault bool) {
 		if tag == "GRAPHY_ADMIN_ADDR" {
 			c.adminChosen = !isDefault
@@ -64,6 +67,7 @@ func (c *config) bind(cmd *cobra.Command) error {
 		"path pattern → strategy over the defaults, a JSON object or @file (GRAPHY_CONFLICT_POLICY)")
 	flags.IntVar(&c.SnapshotEvents, "snapshot-events", c.SnapshotEvents,
 		"events of a graph from one snapshot of its state to the next; 0: no snapshots (GRAPHY_SNAPSHOT_EVENTS)")
+	c.Limits.bind(cmd)
 	return err
 }
 
@@ -84,6 +88,9 @@ func (c *config) check() error {
 	}
 	if c.SnapshotEvents < 0 {
 		return fmt.Errorf("GRAPHY_SNAPSHOT_EVENTS is %d: give a number of events, or 0 for no snapshots", c.SnapshotEvents)
+	}
+	if err := c.Limits.check(); err != nil {
+		return err
 	}
 	if err := checkLoopback("GRAPHY_ADDR", c.Addr); err != nil {
 		return err

@@ -43,7 +43,7 @@ func TestEmptyIsAChoice(t *testing.T) {
 }
 
 func TestConfigRefusesWhatCannotBeServed(t *testing.T) {
-	fit := config{Addr: "127.0.0.1:3000", AdminAddr: "localhost:3001", Roles: []string{"api"}}
+	fit := config{Addr: "127.0.0.1:3000", AdminAddr: "localhost:3001", Roles: []string{"api"}, Limits: usualLimits()}
 	if err := fit.check(); err != nil {
 		t.Fatal(err)
 	}

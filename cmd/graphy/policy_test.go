@@ -95,7 +95,7 @@ func TestConflictPolicyOfTheDeploymentHolds(t *testing.T) {
 	defer n.processor.Close(t.Context())
 	do := func(user, body string) command.Outcome {
 		t.Helper()
-		parsed, err := command.Parse([]byte(body), command.Identity{UserID: user})
+		parsed, err := command.NewParser(command.Limits{}).Parse([]byte(body), command.Identity{UserID: user})
 		if err != nil {
 			t.Fatal(err)
 		}

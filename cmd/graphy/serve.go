@@ -135,11 +135,12 @@ func newNode(c *config, back *backend, policy *command.Policy, logger *zap.Logge
 	}
 	n.recorder = commandredis.New(back.client, back.keys, logger)
 	n.processor = command.New(back.log, models, n.recorder,
-		command.Options{Policy: policy, Snapshots: models, Logger: logger, Metrics: command.NewMetrics(registry)})
+		command.Options{Limits: c.Limits.ofCommands(), Policy: policy, Snapshots: models, Logger: logger, Metrics: command.NewMetrics(registry)})
 	n.server = transport.New(
 		transport.Services{Commands: n.processor, Log: back.log, Models: models, Snapshots: models, Await: n.projector.Await,
 			Ready: n.ready},
 		transport.Options{API: c.has("api"), Realtime: c.has("realtime"), Development: true, Origins: c.Origins,
+			BodyLimit: c.Limits.MaxBody, Limits: c.Limits.ofCommands(),
 			Logger: logger, Registry: registry})
 	return n
 }
