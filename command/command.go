@@ -2,7 +2,9 @@
 // its log, and appends what was decided.
 //
 // A command is accepted when its event is in the log, and not before (I1); a refused one leaves no event. Deciding is
-// pure (decide.go, conflict.go): graph, history, clock and ids come in with the command. The impure shell is one session
+// pure (decide.go): graph, history, clock and ids come in with the command. Where others have written since the base of a
+// command, each path is settled by a strategy (conflict.go, strategy.go); what a user can undo is drawn from the log
+// (stack.go) and taken back path by path (undo.go). The impure shell is one session
 // for each graph with traffic (session.go): it decides commands in the order submitted and appends as many as have
 // gathered by one call. Any number of processes may do so for the same graph: the log refuses an append that does not
 // start at its head, and the session catches up and decides again.
