@@ -4,10 +4,10 @@
 // A command is accepted when its event is in the log, and not before (I1); a refused one leaves no event. Deciding is
 // pure (decide.go): graph, history, clock and ids come in with the command. Where others have written since the base of a
 // command, each path is settled by a strategy (conflict.go, strategy.go); what a user can undo is drawn from the log
-// (stack.go) and taken back path by path (undo.go). The impure shell is one session
-// for each graph with traffic (session.go): it decides commands in the order submitted and appends as many as have
-// gathered by one call. Any number of processes may do so for the same graph: the log refuses an append that does not
-// start at its head, and the session catches up and decides again.
+// (stack.go) and taken back path by path (undo.go). The impure shell is one session for each graph with traffic
+// (session.go): it decides commands in the order submitted and appends as many as have gathered by one call. Any number of
+// processes may do so for the same graph: the log refuses an append that does not start at its head, and the session
+// catches up and decides again.
 //
 // An operation is done once for as long as the log is kept: the log's index of operations is asked in the same step that
 // writes, and a repetition gets the first answer again (recall.go). When the outcome of an append is not known, the very
