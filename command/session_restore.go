@@ -7,8 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"graphy/eventstore"
 	"graphy/projection"
 )
@@ -45,11 +43,7 @@ func (s *session) changesBackTo(ctx context.Context, c *Command) ([]projection.C
 		var net projection.Net
 		for _, target := range slices.SortedFunc(maps.Keys(touched), Target.compare) {
 			current := s.graph.Value(target.Kind, target.ID)
-			past := since.valueBefore(target.Kind, target.ID, current)
-			if target.Kind == projection.Viewport && past == nil && current != nil {
-				past = jsontext.Value(projection.DefaultViewport) // what one that was never set counts as
-			}
-			net.Entity(target.Kind, target.ID, current, past)
+			net.Entity(target.Kind, target.ID, current, since.valueBefore(target.Kind, target.ID, current))
 		}
 		return net.Changes(), nil
 	}

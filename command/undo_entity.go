@@ -37,9 +37,6 @@ func (v *inverse) invertEntity(target Target) *entityInverse {
 			since.add(touch{m, m.before, m.after})
 		}
 	}
-	if target.Kind == projection.Viewport && e.value == nil && current != nil {
-		e.value = jsontext.Value(projection.DefaultViewport) // what one that was never set counts as
-	}
 	return e
 }
 

@@ -38,8 +38,11 @@ func (n *Net) Add(changes []Change) {
 }
 
 // Entity goes on with a change of one entity, both of whose whole values are known; nil is not there. The values are
-// kept, not copied.
+// kept, not copied. A viewport that was set does not go away: it becomes what one that was never set counts as.
 func (n *Net) Entity(kind Kind, id string, before, after jsontext.Value) {
+	if kind == Viewport && before != nil && after == nil {
+		after = jsontext.Value(DefaultViewport)
+	}
 	entity, known := n.touch(kind, id)
 	entity.write(known, before, after)
 }
@@ -184,11 +187,7 @@ func Diff(before, after *Graph) []Change {
 			n.Entity(Edge, id, nil, e.Value)
 		}
 	}
-	if before.viewport.Value != nil {
-		n.compare(Viewport, ViewportID, before.viewport.Value, after.ViewportValue()) // none goes away: it is the default one again
-	} else {
-		n.compare(Viewport, ViewportID, nil, after.viewport.Value)
-	}
+	n.compare(Viewport, ViewportID, before.viewport.Value, after.viewport.Value)
 	return n.Changes()
 }
 
