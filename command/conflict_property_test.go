@@ -247,14 +247,7 @@ func TestI8WhateverConflicts(t *testing.T) {
 				continue
 			}
 			checkEdges(t, w.graph)
-			event := w.events[len(w.events)-1]
-			decoded, decodeErr := projection.DecodeEvent(event.AppendJSON(nil))
-			if decodeErr != nil {
-				t.Fatalf("%s: %v", body, decodeErr)
-			}
-			if err := folded.Apply(&decoded, event.Hash); err != nil {
-				t.Fatalf("%s: the fold refuses the event: %v", body, err)
-			}
+			w.refold(t, folded, body)
 			if got, want := string(folded.AppendState(nil)), string(w.graph.AppendState(nil)); got != want {
 				t.Fatalf("%s: folded to %s, decided %s", body, got, want)
 			}

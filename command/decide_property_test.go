@@ -143,20 +143,13 @@ func TestI8NoEdgeWithoutItsNodes(t *testing.T) {
 				continue
 			}
 			checkEdges(t, w.graph)
-			event := w.events[len(w.events)-1]
-			decoded, decodeErr := projection.DecodeEvent(event.AppendJSON(nil))
-			if decodeErr != nil {
-				t.Fatalf("%s: %v", body, decodeErr)
-			}
-			if err := folded.Apply(&decoded, event.Hash); err != nil {
-				t.Fatalf("%s: the fold refuses the event: %v", body, err)
-			}
+			changes := w.refold(t, folded, body)
 			after := string(folded.AppendState(nil))
 			if want := string(w.graph.AppendState(nil)); after != want {
 				t.Fatalf("%s: folded to %s, decided %s", body, after, want)
 			}
 			position, modified := folded.Position, folded.LastModified
-			folded.RevertChanges(decoded.Changes)
+			folded.RevertChanges(changes)
 			folded.Position.Version, folded.Position.Hash = head, ""
 			if head > 0 {
 				folded.Position.Hash, folded.LastModified = w.events[head-1].Hash, w.events[head-1].Timestamp
@@ -166,7 +159,7 @@ func TestI8NoEdgeWithoutItsNodes(t *testing.T) {
 			if got := string(folded.AppendState(nil)); got != before {
 				t.Fatalf("%s and its inverse: %s became %s", body, before, got)
 			}
-			if err := folded.ApplyChanges(decoded.Changes); err != nil {
+			if err := folded.ApplyChanges(changes); err != nil {
 				t.Fatal(err)
 			}
 			folded.Position, folded.LastModified = position, modified
@@ -203,4 +196,18 @@ func TestDisjointEditsNeverConflict(t *testing.T) {
 			}
 		}
 	})
+}
+
+// refold folds the newest event into another graph, out of its JSON form, and returns its changes; body is what was
+// decided.
+func (w *world) refold(t *rapid.T, folded *projection.Graph, body string) []projection.Change {
+	event := w.events[len(w.events)-1]
+	decoded, err := projection.DecodeEvent(event.AppendJSON(nil))
+	if err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	if err := folded.Apply(&decoded, event.Hash); err != nil {
+		t.Fatalf("%s: the fold refuses the event: %v", body, err)
+	}
+	return decoded.Changes
 }

@@ -18,18 +18,24 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestModels(t *testing.T) {
-	projectiontest.Run(t, func(t *testing.T) (projection.ReadModels, eventstore.Log) {
-		store, client := open(t, redistest.Start(t))
-		return redis.New(client, store.Keys(), redis.Options{}), store
-	})
+	projectiontest.Run(t, func(t *testing.T) (projection.ReadModels, eventstore.Log) { return onRedis(t) })
 }
 
 func TestModelsOnMiniredis(t *testing.T) {
-	projectiontest.Run(t, func(t *testing.T) (projection.ReadModels, eventstore.Log) {
-		server := miniredis.RunT(t)
-		store := log.New(mini(t, server), mini(t, server), log.Options{})
-		return redis.New(mini(t, server), store.Keys(), redis.Options{}), store
-	})
+	projectiontest.Run(t, func(t *testing.T) (projection.ReadModels, eventstore.Log) { return onMiniredis(t) })
+}
+
+// onRedis returns read models, and the log that they are of, on a real server.
+func onRedis(t testing.TB) (*redis.Models, *log.Store) {
+	store, client := open(t, redistest.Start(t))
+	return redis.New(client, store.Keys(), redis.Options{}), store
+}
+
+// onMiniredis is onRedis with a server of its own in the process.
+func onMiniredis(t testing.TB) (*redis.Models, *log.Store) {
+	server := miniredis.RunT(t)
+	store := log.New(mini(t, server), mini(t, server), log.Options{})
+	return redis.New(mini(t, server), store.Keys(), redis.Options{}), store
 }
 
 func open(t testing.TB, server *redistest.Server) (*log.Store, rueidis.Client) {

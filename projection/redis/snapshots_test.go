@@ -10,11 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/rueidis"
 
 	"graphy/eventstore"
-	log "graphy/eventstore/redis"
 	"graphy/eventstore/redis/redistest"
 	"graphy/projection"
 	"graphy/projection/projectiontest"
@@ -22,18 +20,11 @@ import (
 )
 
 func TestSnapshots(t *testing.T) {
-	projectiontest.RunSnapshots(t, func(t *testing.T) (projectiontest.Store, eventstore.Log) {
-		store, client := open(t, redistest.Start(t))
-		return redis.New(client, store.Keys(), redis.Options{}), store
-	})
+	projectiontest.RunSnapshots(t, func(t *testing.T) (projectiontest.Store, eventstore.Log) { return onRedis(t) })
 }
 
 func TestSnapshotsOnMiniredis(t *testing.T) {
-	projectiontest.RunSnapshots(t, func(t *testing.T) (projectiontest.Store, eventstore.Log) {
-		server := miniredis.RunT(t)
-		store := log.New(mini(t, server), mini(t, server), log.Options{})
-		return redis.New(mini(t, server), store.Keys(), redis.Options{}), store
-	})
+	projectiontest.RunSnapshots(t, func(t *testing.T) (projectiontest.Store, eventstore.Log) { return onMiniredis(t) })
 }
 
 // keysOf returns the keys of a graph, without the prefix.
