@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"graphy/command"
+	"graphy/transport/auth"
 )
 
 // idParam returns an id from the path, decoded and checked.
@@ -31,14 +32,14 @@ func idParam(c echo.Context, name string) (string, error) {
 	return id, nil
 }
 
-// openQuery identifies the sender of a query, lets each of take read its parameters, of which there are no others, and
-// sets the time the stores have to answer it.
-func (s *Server) openQuery(c echo.Context, take ...func(*query)) (context.Context, context.CancelFunc, error) {
+// openQuery lets in the sender of a query about graph, "" for none, lets each of take read its parameters, of which there
+// are no others, and sets the time the stores have to answer it.
+func (s *Server) openQuery(c echo.Context, graph string, need auth.Role, take ...func(*query)) (context.Context, context.CancelFunc, error) {
 	q := parseQuery(c.Request().URL.RawQuery)
 	for _, take := range take {
 		take(q)
 	}
-	if _, err := s.identify(c.Request(), q); err != nil {
+	if _, err := s.enter(c.Request(), q, graph, need); err != nil {
 		return nil, nil, err
 	}
 	if err := q.done(); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"graphy/command"
 	"graphy/eventstore"
+	"graphy/transport/auth"
 )
 
 const (
@@ -46,7 +47,7 @@ func (s *Server) readChangesRequest(c echo.Context) (changesRequest, error) {
 	if request.squash = q.flag("squash"); request.squash && request.wait > 0 {
 		q.fail("query parameters \"squash\" and \"wait\" do not go together: poll without squash from the version that it leads to")
 	}
-	if _, err := s.identify(r, q); err != nil {
+	if _, err := s.enter(r, q, graph, auth.Viewer); err != nil {
 		return request, err
 	}
 	if err := q.done(); err != nil {

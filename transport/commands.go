@@ -10,19 +10,20 @@ import (
 
 	"graphy/command"
 	"graphy/eventstore"
+	"graphy/transport/auth"
 )
 
 // commandRequest is what the routes that take commands have in common.
 type commandRequest struct {
-	graph    string
-	identity command.Identity
-	body     []byte
-	wait     bool // answer when the read models hold it
+	caller
+	graph string
+	body  []byte
+	wait  bool // answer when the read models hold it
 }
 
-// readCommand reads a request whose body is a command.
-func (s *Server) readCommand(c echo.Context) (commandRequest, error) {
-	request, err := s.openCommand(c)
+// readCommand reads a request whose body is a command, from somebody who has the role.
+func (s *Server) readCommand(c echo.Context, need auth.Role) (commandRequest, error) {
+	request, err := s.openCommand(c, need)
 	if err != nil {
 		return request, err
 	}
@@ -31,7 +32,7 @@ func (s *Server) readCommand(c echo.Context) (commandRequest, error) {
 }
 
 // openCommand reads all of a request but its body.
-func (s *Server) openCommand(c echo.Context) (commandRequest, error) {
+func (s *Server) openCommand(c echo.Context, need auth.Role) (commandRequest, error) {
 	r := c.Request()
 	graph, err := idParam(c, "graphId")
 	if err != nil {
@@ -39,7 +40,7 @@ func (s *Server) openCommand(c echo.Context) (commandRequest, error) {
 	}
 	request := commandRequest{graph: graph, wait: prefersWait(r.Header)}
 	q := parseQuery(r.URL.RawQuery)
-	if request.identity, err = s.identify(r, q); err != nil {
+	if request.caller, err = s.enter(r, q, graph, need); err != nil {
 		return request, err
 	}
 	if wait, ok := q.take("wait"); ok {
@@ -66,7 +67,7 @@ func prefersWait(header http.Header) bool {
 }
 
 func (s *Server) postCommand(c echo.Context) error {
-	request, err := s.readCommand(c)
+	request, err := s.readCommand(c, auth.Editor)
 	if err != nil {
 		return err
 	}
@@ -75,23 +76,23 @@ func (s *Server) postCommand(c echo.Context) error {
 
 // carryOut parses the body of a request, does what it says, and answers.
 func (s *Server) carryOut(c echo.Context, request commandRequest, parse func([]byte, command.Identity) (*command.Command, error)) error {
-	cmd, err := parse(request.body, request.identity)
+	cmd, err := parse(request.body, request.Identity)
 	if err != nil {
-		s.services.Commands.Refused(request.graph, request.identity, err)
+		s.services.Commands.Refused(request.graph, request.Identity, err)
 		return err
 	}
 	return s.do(c, request, cmd)
 }
 
 func (s *Server) postBatch(c echo.Context) error {
-	request, err := s.readCommand(c)
+	request, err := s.readCommand(c, auth.Editor)
 	if err != nil {
 		return err
 	}
-	atomic, commands, refusals, err := s.parser.ParseBatch(request.body, request.identity)
+	atomic, commands, refusals, err := s.parser.ParseBatch(request.body, request.Identity)
 	switch {
 	case err != nil:
-		s.services.Commands.Refused(request.graph, request.identity, err)
+		s.services.Commands.Refused(request.graph, request.Identity, err)
 		return err
 	case atomic != nil:
 		return s.do(c, request, atomic)
@@ -153,7 +154,7 @@ func (s *Server) doEach(c echo.Context, request commandRequest, commands []*comm
 	newest, dry := eventstore.Version(0), false
 	for i := range results {
 		if refusals[i] != nil {
-			s.services.Commands.Refused(request.graph, request.identity, refusals[i])
+			s.services.Commands.Refused(request.graph, request.Identity, refusals[i])
 			results[i].Err = refusals[i]
 		}
 		newest = max(newest, results[i].Outcome.Version)

@@ -8,6 +8,7 @@ import (
 
 	"graphy/command"
 	"graphy/projection"
+	"graphy/transport/auth"
 )
 
 // getConflicts answers the conflicts that were left to people, in the order in which they arose: all, or those of one
@@ -37,7 +38,7 @@ func (s *Server) postResolve(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	request, err := s.readCommand(c)
+	request, err := s.readCommand(c, auth.Editor)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"graphy/eventstore"
 	"graphy/projection"
+	"graphy/transport/auth"
 )
 
 // versions are two versions of a graph.
@@ -26,7 +27,7 @@ func (s *Server) getDiff(c echo.Context) error {
 	if !toHead && between.from > between.to {
 		q.fail("query parameter \"from\" is %d, above \"to\", which is %d", between.from, between.to)
 	}
-	if _, err := s.identify(r, q); err != nil {
+	if _, err := s.enter(r, q, graph, auth.Viewer); err != nil {
 		return err
 	}
 	if err := q.done(); err != nil {

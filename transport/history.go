@@ -9,6 +9,7 @@ import (
 
 	"graphy/eventstore"
 	"graphy/projection"
+	"graphy/transport/auth"
 )
 
 const (
@@ -39,7 +40,7 @@ func (s *Server) getHistory(c echo.Context) error {
 	before := eventstore.Version(q.number("before", 0, 1, maxVersion))
 	limit := q.count("limit", defaultHistory, maxHistory)
 	user, ofUser := q.take("user")
-	if _, err := s.identify(r, q); err != nil {
+	if _, err := s.enter(r, q, graph, auth.Viewer); err != nil {
 		return err
 	}
 	if err := q.done(); err != nil {

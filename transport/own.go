@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"graphy/projection"
+	"graphy/transport/auth"
 )
 
 // ownPatience bounds how long a query waits for what this process itself has accepted.
@@ -27,7 +28,7 @@ func (s *Server) seeOwn(ctx context.Context, graph string, checkpoint projection
 
 // openModelQuery is openGraphQuery for a query of the read models, which it lets catch up with this process.
 func (s *Server) openModelQuery(c echo.Context, take ...func(*query)) (context.Context, context.CancelFunc, string, error) {
-	ctx, cancel, graph, err := s.openGraphQuery(c, take...)
+	ctx, cancel, graph, err := s.openGraphQuery(c, auth.Viewer, take...)
 	if err != nil || s.services.Commands.Head(graph) == 0 {
 		return ctx, cancel, graph, err
 	}

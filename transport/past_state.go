@@ -9,6 +9,7 @@ import (
 	"graphy/command"
 	"graphy/eventstore"
 	"graphy/projection"
+	"graphy/transport/auth"
 )
 
 // getStateAt answers the state of a graph at a version of its past, at=, with the headers that the current one has.
@@ -20,7 +21,7 @@ func (s *Server) getStateAt(c echo.Context, graph string, q *query) error {
 			q.fail("query parameter %q does not go with \"at\"", name)
 		}
 	}
-	if _, err := s.identify(r, q); err != nil {
+	if _, err := s.enter(r, q, graph, auth.Viewer); err != nil {
 		return err
 	}
 	if err := q.done(); err != nil {

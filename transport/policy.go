@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
+	"graphy/transport/auth"
 )
 
 // getPolicy answers the graph's own conflict policy: what it sets over the deployment's and the defaults.
@@ -23,13 +24,13 @@ func (s *Server) getPolicy(c echo.Context) error {
 
 // putPolicy replaces the graph's conflict policy and answers it as it now stands.
 func (s *Server) putPolicy(c echo.Context) error {
-	request, err := s.readCommand(c)
+	request, err := s.readCommand(c, auth.Owner)
 	if err != nil {
 		return err
 	}
-	cmd, err := s.parser.ParsePolicy(request.body, request.identity)
+	cmd, err := s.parser.ParsePolicy(request.body, request.Identity)
 	if err != nil {
-		s.services.Commands.Refused(request.graph, request.identity, err)
+		s.services.Commands.Refused(request.graph, request.Identity, err)
 		return err
 	}
 	outcome, status, err := s.settle(c.Request().Context(), request, cmd)

@@ -12,15 +12,16 @@ import (
 
 	"graphy/command"
 	"graphy/projection"
+	"graphy/transport/auth"
 )
 
 // openGraphQuery is openQuery for a query about the graph in the path.
-func (s *Server) openGraphQuery(c echo.Context, take ...func(*query)) (context.Context, context.CancelFunc, string, error) {
+func (s *Server) openGraphQuery(c echo.Context, need auth.Role, take ...func(*query)) (context.Context, context.CancelFunc, string, error) {
 	graph, err := idParam(c, "graphId")
 	if err != nil {
 		return nil, nil, "", err
 	}
-	ctx, cancel, err := s.openQuery(c, take...)
+	ctx, cancel, err := s.openQuery(c, graph, need, take...)
 	return ctx, cancel, graph, err
 }
 
@@ -128,7 +129,7 @@ func appendStats(dst []byte, stats *projection.Stats) []byte {
 
 // deleteGraph removes a graph with all that is kept of it.
 func (s *Server) deleteGraph(c echo.Context) error {
-	ctx, cancel, graph, err := s.openGraphQuery(c)
+	ctx, cancel, graph, err := s.openGraphQuery(c, auth.Owner)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"graphy/command"
+	"graphy/transport/auth"
 )
 
 // appendResults appends the answer to a batch that is not atomic.
@@ -50,7 +51,7 @@ func (s *Server) getOperation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := s.openQuery(c)
+	ctx, cancel, err := s.openQuery(c, graph, auth.Viewer)
 	if err != nil {
 		return err
 	}

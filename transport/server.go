@@ -51,6 +51,11 @@ type Services struct {
 	Snapshots projection.Snapshots
 	// Await returns nil once the read models of graph have reached version, or ctx's error.
 	Await func(ctx context.Context, graph string, version eventstore.Version) error
+	// Tickets, Clients and Presence are what the processes share beside the log. With nil there are no tickets, and
+	// clients that come back and presence are known to this process alone.
+	Tickets  Tickets
+	Clients  Clients
+	Presence Presence
 	// Ready says whether the process can do its work; it is asked for each /readyz.
 	Ready func(ctx context.Context) Readiness
 }
@@ -66,6 +71,7 @@ type Readiness struct {
 type Options struct {
 	API, Realtime bool     // the roles of this process; with both off only health is served
 	Development   bool     // no tokens: everybody is who they say they are, and may do everything
+	Verifier      Verifier // of tokens; nil in development mode alone
 	Origins       []string // exact origins of browsers that may call; none: the server's own, and loopback in development
 
 	Limits command.Limits // of what commands hold; a Processor's are the same

@@ -11,6 +11,7 @@ import (
 
 	"graphy/eventstore"
 	"graphy/projection"
+	"graphy/transport/auth"
 )
 
 var (
@@ -32,7 +33,7 @@ func (s *Server) getState(c echo.Context) error {
 	}
 	atLeast := q.version("minVersion")
 	patience := q.millis("timeout", 2*time.Second, 10*time.Second)
-	if _, err := s.identify(r, q); err != nil {
+	if _, err := s.enter(r, q, graph, auth.Viewer); err != nil {
 		return err
 	}
 	if err := q.done(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"graphy/command"
+	"graphy/transport/auth"
 )
 
 // postUndo takes back the caller's own last step.
@@ -14,7 +15,7 @@ func (s *Server) postRedo(c echo.Context) error { return s.postStep(c, s.parser.
 
 // postStep carries out a command that needs no body: all that it can say has a default.
 func (s *Server) postStep(c echo.Context, parse func([]byte, command.Identity) (*command.Command, error)) error {
-	request, err := s.openCommand(c)
+	request, err := s.openCommand(c, auth.Editor)
 	if err != nil {
 		return err
 	}

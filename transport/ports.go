@@ -1,0 +1,50 @@
+package transport
+
+import (
+	"context"
+	"time"
+
+	"graphy/eventstore"
+	"graphy/transport/auth"
+)
+
+// Verifier tells who a token speaks for; *auth.Verifier is one.
+type Verifier interface {
+	// Verify returns the principal, or an error that wraps auth.ErrInvalid, auth.ErrExpired or auth.ErrUnavailable.
+	Verify(ctx context.Context, token string) (*auth.Principal, error)
+}
+
+// Tickets keep what one-time tickets stand for, across processes.
+type Tickets interface {
+	// Put keeps value under id for so long.
+	Put(ctx context.Context, id string, value []byte, long time.Duration) error
+	// Take returns the value and forgets it, so that only one caller ever gets it; nil if there is none.
+	Take(ctx context.Context, id string) ([]byte, error)
+}
+
+// Sighting says what a client has of a graph.
+type Sighting struct {
+	Graph, User, Client string
+	Has                 eventstore.Position // everything up to it
+	Left                bool                // it is gone and may come back
+	At                  time.Time
+}
+
+// Clients remember, across processes and for a grace period after they were last heard of, which clients there are and
+// what they have.
+type Clients interface {
+	// Save takes in what was seen lately, oldest first.
+	Save(ctx context.Context, seen []Sighting) error
+	// Find returns what a client had of graph; false if it was not heard of within the grace period.
+	Find(ctx context.Context, graph, user, client string) (eventstore.Position, bool, error)
+	// Needed returns the lowest version of graph that a client within its grace period has; false if there is none.
+	Needed(ctx context.Context, graph string) (eventstore.Version, bool, error)
+}
+
+// Presence carries news of cursors and selections between processes. Nothing of it is kept, and some may get lost.
+type Presence interface {
+	Publish(ctx context.Context, graph string, message []byte) error
+	// Subscribe calls message for each message on graph until ctx is done, and begun whenever a subscription begins,
+	// before which messages may have been missed. Both must be quick.
+	Subscribe(ctx context.Context, graph string, begun func(), message func([]byte))
+}
