@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"graphy/eventstore"
-	"graphy/eventstore/eventstoretest"
 	"graphy/eventstore/redis"
 	"graphy/eventstore/redis/redistest"
 )
@@ -26,28 +25,6 @@ func TestDialBeforeServer(t *testing.T) {
 	server.Restart(t)
 	w.mustWrite(t, 1)
 	w.check(t)
-}
-
-// The suite on a cluster (of one node, which owns all slots): scripts keep to one slot, channels are sharded.
-func TestConformanceOnCluster(t *testing.T) {
-	server := redistest.StartOwn(t, "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1")
-	client := server.Client(t)
-	if err := client.Do(t.Context(), client.B().Arbitrary("CLUSTER", "ADDSLOTSRANGE", "0", "16383").Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		err := client.Do(t.Context(), client.B().Set().Key("ready").Value("1").Build()).Error()
-		if err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-	eventstoretest.Run(t, func(t *testing.T) eventstore.Log {
-		log, _ := dial(t, "redis+cluster://"+server.Addr, server.Prefix(t))
-		return log
-	})
 }
 
 func TestDialClusterGivesUpWithContext(t *testing.T) {

@@ -80,11 +80,23 @@ func (k Keys) GraphsOf(graph string) string {
 // GraphsActive is the zset of the graphs appended to lately, by the Unix milliseconds of their mark.
 func (k Keys) GraphsActive() string { return k.Prefix + "graphs:active" }
 
+// Ticket is the string behind a one-time ticket, by the ticket's hash.
+func (k Keys) Ticket(hash string) string { return k.Prefix + "ticket:" + hash }
+
+// Rate is the bucket of one key (a user, an address, a graph) of a kind of rate limit.
+func (k Keys) Rate(kind, key string) string { return k.Prefix + "rate:" + kind + ":" + key }
+
+// Projectors is the zset of the projectors at work, by the Unix milliseconds of their last beat.
+func (k Keys) Projectors() string { return k.Prefix + "projectors" }
+
 // DeadLetters is the stream of what could not be processed.
 func (k Keys) DeadLetters() string { return k.Prefix + "deadletters" }
 
 // EventsChannel is the channel on which the graph's new events are published.
 func (k Keys) EventsChannel(graph string) string { return k.graph(graph, "events") }
+
+// PresenceChannel is the channel on which processes tell each other of the presence of clients on a graph.
+func (k Keys) PresenceChannel(graph string) string { return k.graph(graph, "presence") }
 
 // AppendsChannel is the channel on which every append to any graph rings.
 func (k Keys) AppendsChannel() string { return k.Prefix + "appends" }

@@ -42,7 +42,7 @@ func classify(err error) class {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return refused
 	}
-	if errors.Is(err, rueidis.ErrClosing) || errors.Is(err, rueidis.ErrNoAddr) {
+	if errors.Is(err, rueidis.ErrClosing) || errors.Is(err, rueidis.ErrNoAddr) || errors.Is(err, rueidis.ErrNoSlot) {
 		return refused
 	}
 	return unknown

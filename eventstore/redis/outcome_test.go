@@ -56,6 +56,7 @@ func TestClassifyErrors(t *testing.T) {
 		{context.DeadlineExceeded, unknown},
 		{context.Canceled, unknown},
 		{rueidis.ErrClosing, refused},
+		{rueidis.ErrNoSlot, refused},
 	}
 	for _, test := range tests {
 		if got := classify(test.err); got != test.want {

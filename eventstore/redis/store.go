@@ -27,7 +27,7 @@ import (
 type Options struct {
 	Prefix string        // put before every key; default none
 	Logger *zap.Logger   // default discards
-	Probe  time.Duration // how often a Tail to which nothing comes looks at the stream; default 2s
+	Probe  time.Duration // how soon a Tail to which nothing comes looks at the stream, doubled up to 5 times that; default 2s
 }
 
 // Store is a Log on Redis Streams.

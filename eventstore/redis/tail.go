@@ -21,7 +21,7 @@ var errStopped = errors.New("stopped")
 func (s *Store) Tail(ctx context.Context, stream string, after eventstore.Version) iter.Seq2[eventstore.Event, error] {
 	return func(yield func(eventstore.Event, error) bool) {
 		channel := s.keys.EventsChannel(stream)
-		t := tail{store: s, stream: stream, cursor: eventstore.Position{Version: after},
+		t := tail{store: s, stream: stream, cursor: eventstore.Position{Version: after}, probe: probing{first: s.opts.Probe},
 			yield: func(event eventstore.Event) bool { return yield(event, nil) }}
 		// The queue comes before the first look at the stream: nothing falls in between.
 		t.queue = s.feeds.follow(channel)
@@ -44,6 +44,7 @@ type tail struct {
 	queue  *queue
 	cursor eventstore.Position // of the event yielded last; the hash is "" until it is known
 	yield  func(eventstore.Event) bool
+	probe  probing
 }
 
 func (t *tail) run(ctx context.Context) error {
@@ -59,13 +60,14 @@ func (t *tail) run(ctx context.Context) error {
 
 // live yields what comes in until it does not follow, or nothing has come for a while: nil means look at the stream.
 func (t *tail) live(ctx context.Context) error {
-	probe := time.NewTimer(t.store.opts.Probe)
-	defer probe.Stop()
+	timer := time.NewTimer(t.probe.next())
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-probe.C:
+		case <-timer.C:
+			t.probe.silent()
 			return nil
 		case <-t.queue.ready:
 		}
@@ -87,7 +89,7 @@ func (t *tail) live(ctx context.Context) error {
 		if taken.lost {
 			return nil
 		}
-		probe.Reset(t.store.opts.Probe)
+		timer.Reset(t.probe.next())
 	}
 }
 
@@ -142,6 +144,7 @@ func (t *tail) emit(ctx context.Context, event eventstore.Event) error {
 	}
 	event.Operations = nil // as every read does
 	t.cursor = event.Position()
+	t.probe.heard()
 	if !t.yield(event) {
 		return errStopped
 	}

@@ -23,6 +23,8 @@ var errURL = errors.New("redis URL: want redis://[user:password@]host[:port][/db
 //	redis+cluster://[user:password@]host:port,host:port
 //	redis+sentinel://[user:password@]host:port,host:port/master[/db][?sentinel_user=…&sentinel_password=…]
 //	unix://[user:password@]/path/to/socket[?db=N]
+//
+// With TLS also ?ca=file&cert=file&key=file (tls.go).
 func parseURL(text string) (rueidis.ClientOption, error) {
 	scheme, rest, ok := strings.Cut(text, "://")
 	transport, kind, _ := strings.Cut(scheme, "+")
@@ -56,6 +58,9 @@ func parseURL(text string) (rueidis.ClientOption, error) {
 	if err != nil {
 		return rueidis.ClientOption{}, errURL
 	}
+	if err := secure(&option, values); err != nil {
+		return rueidis.ClientOption{}, err
+	}
 	if kind == "sentinel" {
 		return parseSentinel(option, hosts, path, values)
 	}
@@ -72,7 +77,12 @@ func parseSingle(text string) (rueidis.ClientOption, error) {
 		return rueidis.ClientOption{}, errURL
 	}
 	option.ForceSingleClient = true
-	return option, nil
+	_, query, _ := strings.Cut(text, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return rueidis.ClientOption{}, errURL
+	}
+	return option, secure(&option, values)
 }
 
 func parseSentinel(option rueidis.ClientOption, hosts, path string, query url.Values) (rueidis.ClientOption, error) {

@@ -33,6 +33,7 @@ wait $child
 type process struct {
 	binary string
 	port   string
+	bus    string // the port on which it talks to other nodes, in a cluster
 	keeper *exec.Cmd
 	orders io.WriteCloser // to the keeper
 	pid    int
@@ -43,15 +44,14 @@ func (s *Server) listen(t testing.TB, binary string, removeDir bool) {
 	t.Helper()
 	var err error
 	for range 5 {
-		var free net.Listener
-		if free, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		var ports []string
+		if ports, err = freePorts(2); err != nil {
 			break
 		}
-		s.Addr = free.Addr().String()
-		_, s.port, _ = net.SplitHostPort(s.Addr)
+		s.port, s.bus = ports[0], ports[1]
+		s.Addr = net.JoinHostPort("127.0.0.1", s.port)
 		s.URL = "redis://" + s.Addr
 		s.binary = binary
-		free.Close()
 		if err = s.start(removeDir); err == nil {
 			return
 		}
@@ -59,14 +59,26 @@ func (s *Server) listen(t testing.TB, binary string, removeDir bool) {
 	t.Fatalf("redistest: start redis-server: %v", err)
 }
 
+// freePorts returns ports that nobody listens on at the moment.
+func freePorts(count int) (ports []string, err error) {
+	for range count {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer free.Close()
+		_, port, _ := net.SplitHostPort(free.Addr().String())
+		ports = append(ports, port)
+	}
+	return ports, nil
+}
+
 func (s *Server) start(removeDir bool) error {
 	remove := ""
 	if removeDir {
 		remove = s.dir
 	}
-	s.keeper = exec.Command("sh", slices.Concat([]string{"-c", keeper, "keeper", remove, s.binary,
-		"--bind", "127.0.0.1", "--port", s.port, "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"),
-		"--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"}, s.args)...)
+	s.keeper = exec.Command("sh", slices.Concat([]string{"-c", keeper, "keeper", remove, s.binary}, s.commandLine())...)
 	orders, err := s.keeper.StdinPipe()
 	if err != nil {
 		return err
@@ -90,6 +102,16 @@ func (s *Server) start(removeDir bool) error {
 		s.Kill()
 	}
 	return err
+}
+
+// commandLine is what the server is started with.
+func (s *Server) commandLine() []string {
+	common := []string{"--bind", "127.0.0.1", "--port", s.port, "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log")}
+	if s.sentinel != "" {
+		return append([]string{s.sentinel, "--sentinel"}, common...)
+	}
+	return slices.Concat(common, []string{"--cluster-port", s.bus, "--appendonly", "yes", "--appendfsync", "everysec",
+		"--save", "", "--maxmemory-policy", "noeviction"}, s.args)
 }
 
 // await waits until the server answers, and makes sure that it is ours.

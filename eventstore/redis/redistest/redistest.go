@@ -24,8 +24,9 @@ type Server struct {
 	URL  string // redis://127.0.0.1:port
 	Addr string // 127.0.0.1:port
 
-	dir  string
-	args []string
+	dir      string
+	args     []string
+	sentinel string // its configuration, if it is a sentinel
 	process
 }
 
@@ -65,8 +66,17 @@ func StartOwn(t testing.TB, args ...string) *Server {
 // Client returns a client that retries nothing, closed with the test.
 func (s *Server) Client(t testing.TB) rueidis.Client {
 	t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress:       []string{s.Addr},
+	client, err := rueidis.NewClient(clientOption(s.Addr))
+	if err != nil {
+		t.Fatalf("redistest: connect to %s: %v", s.Addr, err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func clientOption(addresses ...string) rueidis.ClientOption {
+	return rueidis.ClientOption{
+		InitAddress:       addresses,
 		ForceSingleClient: true,
 		AlwaysPipelining:  true,
 		DisableCache:      true,
@@ -74,12 +84,7 @@ func (s *Server) Client(t testing.TB) rueidis.Client {
 		PipelineMultiplex: -1, // one connection, so that none is opened unexpectedly later
 		Dialer:            net.Dialer{KeepAlive: time.Second},
 		ConnWriteTimeout:  2 * time.Second,
-	})
-	if err != nil {
-		t.Fatalf("redistest: connect to %s: %v", s.Addr, err)
 	}
-	t.Cleanup(client.Close)
-	return client
 }
 
 // Prefix returns a fresh key prefix.
