@@ -26,7 +26,11 @@ func (p *Projector) Await(ctx context.Context, graph string, version eventstore.
 	waiter := &waiter{version: version, done: make(chan error, 1)}
 	watch := p.waiters.join(graph, waiter, p.look)
 	defer p.waiters.leave(graph, watch, waiter)
-	p.ring(graph, ring{head: version, check: true})
+	if p.opts.Division.Owns(graph) {
+		p.ring(graph, ring{head: version, check: true})
+	} else {
+		p.hurry(graph)
+	}
 	select {
 	case err := <-waiter.done:
 		return err
@@ -129,9 +133,15 @@ func (w *waiters) troubleOf(shared *watch) error {
 	return shared.trouble
 }
 
-// look reads the checkpoint of a graph now and then, until ctx is done.
+// look reads the checkpoint of a graph now and then, until ctx is done. Where another projector lets them wait, this one
+// goes to work on the graph.
 func (p *Projector) look(ctx context.Context, graph string, shared *watch) {
+	stepIn := time.Now().Add(p.opts.StepIn / 4)
 	for wait := firstLook; ctx.Err() == nil; wait = min(2*wait, lastLook) {
+		if time.Now().After(stepIn) {
+			p.ring(graph, ring{check: true})
+			stepIn = time.Now().Add(p.opts.StepIn / 4)
+		}
 		call, cancel := context.WithTimeout(ctx, p.opts.Timeout)
 		checkpoint, err := p.models.Checkpoint(call, graph)
 		cancel()

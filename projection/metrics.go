@@ -7,7 +7,7 @@ import (
 )
 
 type metrics struct {
-	events, commits, retries, stale, regressions, deadLetters prometheus.Counter
+	events, commits, retries, stale, regressions, deadLetters, left, stepIns prometheus.Counter
 
 	latency prometheus.Histogram
 	lag     prometheus.Gauge
@@ -24,6 +24,8 @@ func newMetrics() *metrics {
 		stale:       counter("stale_total", "Commits refused because another projector was faster."),
 		regressions: counter("regressions_total", "Read models rebuilt because they did not belong to the log."),
 		deadLetters: counter("deadletters_total", "Dead letters written."),
+		left:        counter("left_total", "Notices of appends that were left to the projectors that own their graphs."),
+		stepIns:     counter("stepins_total", "Times that a graph of another projector was behind for too long."),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "graphy", Subsystem: "projection", Name: "latency_seconds",
 			Help: "Time from an event's acceptance to its commit.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}),
 		lag: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "graphy", Subsystem: "projection", Name: "lag_seconds",
@@ -45,7 +47,7 @@ func (m *metrics) committed(now time.Time, stamps []int64) {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.events, m.commits, m.retries, m.stale, m.regressions, m.deadLetters, m.latency, m.lag}
+	return []prometheus.Collector{m.events, m.commits, m.retries, m.stale, m.regressions, m.deadLetters, m.left, m.stepIns, m.latency, m.lag}
 }
 
 var parkedDesc = prometheus.NewDesc("graphy_projection_parked", "Graphs that are parked.", nil, nil)

@@ -48,6 +48,8 @@ type ProjectorOptions struct {
 	Attempts int           // how often an event is tried before its graph is parked; default 3
 	Sweep    time.Duration // between two sweeps of the active graphs; default 1s
 	Quiet    time.Duration // how long a graph has no appends before it leaves the active ones; default 30s
+	StepIn   time.Duration // how long a graph of another projector stays behind before this one goes to work on it; default 4s
+	Division Division      // who shares the work; default nobody: all graphs are this projector's
 	Logger   *zap.Logger   // default discards
 }
 
@@ -64,7 +66,11 @@ func (o ProjectorOptions) withDefaults() ProjectorOptions {
 	o.Attempts = cmp.Or(o.Attempts, 3)
 	o.Sweep = cmp.Or(o.Sweep, time.Second)
 	o.Quiet = cmp.Or(o.Quiet, 30*time.Second)
+	o.StepIn = cmp.Or(o.StepIn, 4*time.Second)
 	o.Logger = cmp.Or(o.Logger, zap.NewNop())
+	if o.Division == nil {
+		o.Division = everything{}
+	}
 	return o
 }
 
@@ -72,8 +78,10 @@ func (o ProjectorOptions) withDefaults() ProjectorOptions {
 // and commits them together with the checkpoint.
 //
 // Any number of projectors, here and in other processes, may work on the same graphs: a commit that does not start
-// where the read models are is refused, and the loser catches up. A notice that was lost is made up for by the
-// sweeper, which compares the log with the checkpoints. An event that cannot be folded parks its graph, and no
+// where the read models are is refused, and the loser catches up. To spare them the races they divide the graphs among
+// each other (Division): a projector works on what its own process appends, and leaves what others append to the owner of
+// the graph, unless that does not get on with it. A notice that was lost is made up for by the sweeper, which compares
+// the log with the checkpoints. An event that cannot be folded parks its graph, and no
 // other (I11). All methods are safe for concurrent use; the goroutines live in Run.
 type Projector struct {
 	log     eventstore.Log
@@ -117,6 +125,10 @@ func (p *Projector) Run(ctx context.Context) error {
 func (p *Projector) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		for notice := range p.log.Appends(ctx) {
+			if notice.Events == nil && !p.opts.Division.Owns(notice.Stream) {
+				p.metrics.left.Inc()
+				continue
+			}
 			p.ring(notice.Stream, ring{head: notice.Head, events: notice.Events})
 		}
 		pause(ctx, p.opts.Backoff)
@@ -125,10 +137,20 @@ func (p *Projector) listen(ctx context.Context) {
 
 // ring passes news on to the graph's shard; nobody would take them in while Run does not run.
 func (p *Projector) ring(graph string, r ring) {
-	if !p.running.Load() {
-		return
+	if p.running.Load() {
+		p.shard(graph).ring(graph, r)
 	}
-	p.shards[xxhash.Sum64String(graph)%uint64(len(p.shards))].ring(graph, r)
+}
+
+// hurry is for a graph that somebody waits for: if it is being worked on here, its turn comes at once.
+func (p *Projector) hurry(graph string) {
+	if p.running.Load() {
+		p.shard(graph).hurry(graph)
+	}
+}
+
+func (p *Projector) shard(graph string) *shard {
+	return p.shards[xxhash.Sum64String(graph)%uint64(len(p.shards))]
 }
 
 // pause waits for delay, or until ctx is done.

@@ -60,6 +60,16 @@ func (s *shard) ring(graph string, news ring) {
 	}
 }
 
+// hurry gives a graph that is in the queue its turn at once.
+func (s *shard) hurry(graph string) {
+	s.mu.Lock()
+	_, queued := s.queued[graph]
+	s.mu.Unlock()
+	if queued {
+		s.ring(graph, ring{check: true})
+	}
+}
+
 func (r *ring) merge(news ring, bytes int) {
 	r.head = max(r.head, news.head)
 	r.check = r.check || news.check

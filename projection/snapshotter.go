@@ -21,8 +21,9 @@ type SnapshotterOptions struct {
 	Turn   int           // most snapshots of one graph before others have their turn; default 16
 	Retry  time.Duration // how long a graph that failed is left alone; default 1m
 
-	Timeout time.Duration // of any single call to the log or the snapshots; default 5s
-	Logger  *zap.Logger   // default discards
+	Timeout  time.Duration // of any single call to the log or the snapshots; default 5s
+	Division Division      // who shares the work on active graphs; default nobody
+	Logger   *zap.Logger   // default discards
 }
 
 func (o SnapshotterOptions) withDefaults() SnapshotterOptions {
@@ -33,6 +34,9 @@ func (o SnapshotterOptions) withDefaults() SnapshotterOptions {
 	o.Retry = cmp.Or(o.Retry, time.Minute)
 	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
 	o.Logger = cmp.Or(o.Logger, zap.NewNop())
+	if o.Division == nil {
+		o.Division = everything{}
+	}
 	return o
 }
 
@@ -117,7 +121,9 @@ func (s *Snapshotter) gather(ctx context.Context) error {
 	}
 	graphs := s.pending
 	for _, stream := range active {
-		graphs = append(graphs, stream.Stream)
+		if s.opts.Division.Owns(stream.Stream) {
+			graphs = append(graphs, stream.Stream)
+		}
 	}
 	if !s.walked && len(s.pending) < walkPage {
 		page, err := s.log.Streams(ctx, s.cursor, walkPage)

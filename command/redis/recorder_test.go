@@ -18,7 +18,7 @@ import (
 	"graphy/eventstore/redis/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, redistest.IgnoreLingering()...) }
 
 // run runs a Recorder until stop is called, which returns when it has ended.
 func run(t *testing.T, r *redis.Recorder) (stop func()) {

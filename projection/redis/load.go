@@ -48,6 +48,14 @@ func (m *Models) Load(ctx context.Context, graph string) (*projection.Graph, err
 
 // load reads hashes of one graph at one moment.
 func (m *Models) load(ctx context.Context, graph string, keys ...string) ([]hash, error) {
+	hashes, err := m.loadTogether(ctx, graph, keys...)
+	if split(err) {
+		return m.loadApart(ctx, graph, keys)
+	}
+	return hashes, err
+}
+
+func (m *Models) loadTogether(ctx context.Context, graph string, keys ...string) ([]hash, error) {
 	ctx, cancel := m.deadline(ctx)
 	defer cancel()
 	contents, err := loadScript.Exec(ctx, m.client, keys, nil).ToArray()

@@ -5,7 +5,9 @@
 // A commit is one script: it writes everything and moves the checkpoint, or, if the checkpoint is not where the fold
 // started or the log does not hold the event it leads to, nothing (I3, I5). Reads of more than one key are scripts
 // too. All keys of a graph share a slot, and scripts touch no key but those they are given, so all of it works in a
-// cluster.
+// cluster; while a slot moves, commits to its graphs wait, and reads do not.
+//
+// Projectors is apart from that: how the processes that project divide the graphs among each other.
 //
 // Nothing is retried in here: every call may simply be made again, a commit that was carried out succeeds again.
 // Models is safe for concurrent use. Folding, and what to do about failures, is left to projection.Projector.

@@ -15,7 +15,9 @@ import (
 	"graphy/projection/redis"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, redistest.IgnoreLingering()...)
+}
 
 func TestModels(t *testing.T) {
 	projectiontest.Run(t, func(t *testing.T) (projection.ReadModels, eventstore.Log) { return onRedis(t) })

@@ -42,10 +42,13 @@ func (m *Models) Entities(ctx context.Context, graph string, kind projection.Kin
 
 // Incident implements projection.ReadModels.
 func (m *Models) Incident(ctx context.Context, graph, node string) (edges []jsontext.Value, found bool, err error) {
-	ctx, cancel := m.deadline(ctx)
+	call, cancel := m.deadline(ctx)
 	defer cancel()
 	keys := []string{m.keys.Nodes(graph), m.keys.Incident(graph, node), m.keys.Edges(graph)}
-	answer, err := incidentScript.Exec(ctx, m.client, keys, []string{node}).ToArray()
+	answer, err := incidentScript.Exec(call, m.client, keys, []string{node}).ToArray()
+	if split(err) {
+		return m.incidentApart(ctx, graph, node)
+	}
 	if err != nil {
 		return nil, false, failed(err, "edges at a node", graph)
 	}
