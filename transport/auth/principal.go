@@ -10,7 +10,7 @@ type Principal struct {
 	User    string
 	Grants  map[string]Role // by graph id, or EveryGraph
 	Admin   bool            // may use the operators' endpoints
-	Expires time.Time       // zero: never, as in development mode
+	Expires time.Time       // of the token, without the leeway; zero: never, as in development mode
 }
 
 // Role returns what the principal may do on graph. A grant of the graph's own goes before the one of every graph, also
