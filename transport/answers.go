@@ -35,18 +35,25 @@ func idParam(c echo.Context, name string) (string, error) {
 // openQuery lets in the sender of a query about graph, "" for none, lets each of take read its parameters, of which there
 // are no others, and sets the time the stores have to answer it.
 func (s *Server) openQuery(c echo.Context, graph string, need auth.Role, take ...func(*query)) (context.Context, context.CancelFunc, error) {
+	_, ctx, cancel, err := s.openQueryAs(c, graph, need, take...)
+	return ctx, cancel, err
+}
+
+// openQueryAs is openQuery for who has to know the sender.
+func (s *Server) openQueryAs(c echo.Context, graph string, need auth.Role, take ...func(*query)) (caller, context.Context, context.CancelFunc, error) {
 	q := parseQuery(c.Request().URL.RawQuery)
 	for _, take := range take {
 		take(q)
 	}
-	if _, err := s.enter(c.Request(), q, graph, need); err != nil {
-		return nil, nil, err
+	who, err := s.enter(c.Request(), q, graph, need)
+	if err != nil {
+		return who, nil, nil, err
 	}
 	if err := q.done(); err != nil {
-		return nil, nil, err
+		return who, nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), s.opts.ReadLimit)
-	return ctx, cancel, nil
+	return who, ctx, cancel, nil
 }
 
 // chunkless is the length up to which net/http says by itself how long a body is.

@@ -5,16 +5,26 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/labstack/echo/v4"
+
 	"graphy/command"
 )
 
-// readBody returns the body of r, in memory of its own: a command may outlive its request. It refuses other types than
-// JSON (415) and what is longer than Options.BodyLimit (413), whether or not the sender says how long it is.
-func (s *Server) readBody(r *http.Request) ([]byte, error) {
+// readBody returns the body of a request, inflated, in memory of its own: a command may outlive its request. It refuses
+// other types than JSON and other encodings than gzip (415), and what is longer than Options.BodyLimit (413), as sent or
+// inflated, whether or not the sender says how long it is. It never holds more than that.
+func (s *Server) readBody(c echo.Context) ([]byte, error) {
+	r := c.Request()
 	if r.ContentLength == 0 {
 		return nil, refuse(command.MalformedJSON, "the body is empty")
 	}
-	if err := checkContentType(r.Header); err != nil {
+	compressed, err := isCompressed(r.Header)
+	if err != nil {
+		c.Response().Header()["Accept-Encoding"] = gzipEncoding // says that this is what is wrong (RFC 7694)
+	} else {
+		err = checkContentType(r.Header)
+	}
+	if err != nil {
 		discard(r)
 		return nil, err
 	}
@@ -22,6 +32,9 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > limit {
 		discard(r)
 		return nil, refuseTooLarge(limit)
+	}
+	if compressed {
+		return inflateBody(r, limit)
 	}
 	if r.ContentLength > 0 {
 		body := make([]byte, r.ContentLength)
@@ -34,6 +47,23 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 		return nil, refuseTooLarge(limit)
 	}
 	return body, refuseBroken(err)
+}
+
+// inflateBody is readBody for a body in gzip.
+func inflateBody(r *http.Request, limit int64) ([]byte, error) {
+	sent := &io.LimitedReader{R: r.Body, N: limit + 1}
+	body, err := inflate(sent, limit)
+	switch {
+	case sent.N == 0 || int64(len(body)) > limit:
+		discard(r)
+		return nil, refuseTooLarge(limit)
+	case err != nil:
+		discard(r)
+		return nil, refuse(command.MalformedJSON, "the body is not gzip, or ended early")
+	case len(body) == 0:
+		return nil, refuse(command.MalformedJSON, "the body is empty")
+	}
+	return body, nil
 }
 
 // discardLimit is how much of a refused body is read all the same.
@@ -59,11 +89,20 @@ func refuseBroken(err error) error {
 	return refuse(command.MalformedJSON, "the body ended early or is not framed as HTTP demands")
 }
 
-// checkContentType accepts application/json, with any parameters, as it is.
-func checkContentType(header http.Header) error {
-	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return refuse(unsupportedMediaType, "content encoding %.64q is not supported, send the body as it is", encoding)
+// isCompressed tells whether a body comes in gzip. It accepts no other encoding, nor several at once.
+func isCompressed(header http.Header) (bool, error) {
+	encoding := strings.Join(header["Content-Encoding"], ", ")
+	switch strings.ToLower(encoding) {
+	case "", "identity":
+		return false, nil
+	case "gzip", "x-gzip":
+		return true, nil
 	}
+	return false, refuse(unsupportedMediaType, "content encoding %.64q is not supported, send the body in gzip or as it is", encoding)
+}
+
+// checkContentType accepts application/json, with any parameters.
+func checkContentType(header http.Header) error {
 	types := header["Content-Type"]
 	if len(types) != 1 {
 		return refuse(unsupportedMediaType, "Content-Type must be given once, as application/json")

@@ -1,106 +1,114 @@
 package transport
 
 import (
+	"context"
+	"errors"
+
 	"go.uber.org/zap"
 
 	"graphy/eventstore"
 )
 
-const (
-	asksMost              = 8              // syncs asked for that wait for their answer
-	pageFrames, pageBytes = 256, 256 << 10 // sent at a time to one who catches up
-	resetsMost            = 5              // resets of one session without a frame between them
-)
+// resetsMost is how many resets in a row one session is given.
+const resetsMost = 5
 
-// catchUp brings the session to where the hub stands, page by page as fast as it takes them, and then makes it live.
+// catchUp gives the client what it needs before events can follow, one thing after the other, as fast as it takes them.
 // It runs on a goroutine of its own, one at a time.
 func (s *session) catchUp() {
+	defer s.recoverPanic()
 	tries, resets := 0, 0
 	for s.awaitRoom(s.ctx) {
-		next := s.hub.next(s)
-		if next.level {
-			return
-		}
-		if next.ask == nil && next.frames == nil {
-			s.readPage(&next)
-		}
-		switch {
-		case next.err != nil:
-			s.sockets.server.logger.Debug("catch-up waits", zap.String("graphId", s.graph), zap.Error(next.err))
+		next, err := s.need()
+		if err != nil {
+			s.sockets.server.logger.Debug("catch-up waits", zap.String("graphId", s.graph), zap.Error(err))
+			if !pause(s.ctx, tries) {
+				return
+			}
 			tries++
-		case next.ask != nil:
-			if resets++; resets > resetsMost {
-				s.endUnreadable(eventstore.ErrBroken)
-				return
-			}
-			answer, err := s.answer(s.ctx, *next.ask)
-			if err != nil {
-				s.endUnreadable(err)
-				return
-			}
-			s.restart(answer)
-			continue
-		default:
-			s.advance(next.frames, next.at)
-			tries, resets = 0, 0
 			continue
 		}
-		if !pause(s.ctx, tries) {
+		if next.ask == nil || next.ask.status != reset {
+			resets = 0
+		} else if resets++; resets > resetsMost {
+			err = eventstore.ErrBroken
+		}
+		done := false
+		if err == nil {
+			done, err = s.meet(next)
+		}
+		if err != nil {
+			s.endUnreadable(err)
+		}
+		if done || err != nil {
 			return
 		}
+		tries = 0
 	}
 }
 
-// step is what a session that catches up gets next: it is level with the hub, or an answer to ask, or frames that lead
-// to at; none of them, and the next page is to be read from the log.
-type step struct {
-	level  bool
-	ask    *ask
-	frames [][]byte
-	at     eventstore.Position
-	err    error
-}
-
-// next returns what s gets next. If it is level it is live from now on.
-func (h *hub) next(s *session) step {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(s.asks) > 0 {
-		next := s.asks[0]
-		s.asks = append(s.asks[:0], s.asks[1:]...)
-		return step{ask: &next}
-	}
-	if h.isLevel(s) {
-		s.catching = false
-		h.live[s] = struct{}{}
-		return step{level: true}
-	}
-	at := s.position()
-	switch known, ok := h.ring.position(at.Version); {
-	case !ok:
-		return step{}
-	case known != at:
-		return step{ask: &ask{status: reset}}
-	}
-	frames, at := h.ring.after(at.Version, pageFrames, pageBytes)
-	return step{frames: frames, at: at}
-}
-
-// readPage reads the next page from the log: the session is further behind than the hub remembers.
-func (s *session) readPage(next *step) {
-	at := s.position()
-	events, err := s.sockets.server.services.Log.Read(s.ctx, s.graph, at.Version, pageFrames)
+// meet gives the client what it needs. It reports whether that was all.
+func (s *session) meet(next needed) (done bool, err error) {
 	switch {
-	case err != nil:
-		next.err = err
-	case len(events) == 0: // the hub will soon find out what has become of the log
-		next.err = errDiverged
-	case eventstore.VerifyChain(s.graph, at, events) != nil:
-		next.ask = &ask{status: reset}
-	default:
-		next.at = events[len(events)-1].Position()
-		for _, event := range events {
-			next.frames = append(next.frames, stateUpdate(event))
-		}
+	case next.none:
+		return s.resume(), nil
+	case next.ask == nil:
+		s.advance(next.frames, next.to)
+		return false, nil
 	}
+	return false, s.tell(s.ctx, *next.ask)
+}
+
+// needed is what a client needs next: nothing but events; frames that lead its cursor to a position; or the answer to a
+// question.
+type needed struct {
+	none   bool
+	frames [][]byte
+	to     eventstore.Position
+	ask    *ask
+}
+
+// need finds out.
+func (s *session) need() (needed, error) {
+	if question, asked := s.nextAsk(); asked {
+		return needed{ask: &question}, nil
+	}
+	at := s.position()
+	switch s.hub.pull(at, 1, 1).verdict {
+	case level, more:
+		return needed{none: true}, nil
+	case diverged:
+		return needed{ask: &ask{status: reset}}, nil
+	}
+	if s.isFarBehind() {
+		s.sockets.metrics.lagging.Inc()
+		return needed{ask: &ask{status: full}}, nil
+	}
+	frames, to, err := s.hub.page(s.ctx, at)
+	switch {
+	case errors.Is(err, errDiverged):
+		return needed{ask: &ask{status: reset}}, nil
+	case errors.Is(err, eventstore.ErrBroken):
+		s.endUnreadable(err)
+	}
+	return needed{frames: frames, to: to}, err
+}
+
+// isFarBehind tells whether a state brings the client to the present sooner than all it has missed.
+func (s *session) isFarBehind() bool {
+	head := s.hub.position().Version
+	_, end := s.hub.endAt(head)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return head-min(s.at.Version, head) > lagEvents || end-min(s.passed, end) > lagBytes
+}
+
+// tell answers a question by a sync.
+func (s *session) tell(ctx context.Context, question ask) error {
+	made, err := s.answer(ctx, question)
+	if err != nil {
+		return err
+	}
+	passed, _ := s.hub.endAt(made.at.Version)
+	s.restart(made, passed)
+	return nil
 }

@@ -3,12 +3,10 @@ package transport
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"graphy/command"
 	"graphy/eventstore"
 	"graphy/transport/auth"
 )
@@ -28,6 +26,9 @@ type changesRequest struct {
 	limit   int
 	wait    time.Duration // 0: answer at once
 	squash  bool          // one net change of each entity in the place of the events
+	stream  bool          // Server-Sent Events
+	user    string
+	expires time.Time // of what let the user in; zero: never
 }
 
 func (s *Server) readChangesRequest(c echo.Context) (changesRequest, error) {
@@ -37,57 +38,55 @@ func (s *Server) readChangesRequest(c echo.Context) (changesRequest, error) {
 		return changesRequest{}, err
 	}
 	q := parseQuery(r.URL.RawQuery)
-	request := changesRequest{graph: graph, since: q.version("since"), limit: q.count("limit", defaultChanges, maxChanges)}
+	request := changesRequest{graph: graph, since: q.version("since")}
 	if hash, ok := q.take("hash"); ok {
 		request.hash, request.hasHash = eventstore.Hash(hash), true
 	}
+	if wantsEventStream(r.Header) {
+		request.forStream(q, r.Header)
+	}
+	request.limit = q.count("limit", defaultChanges, maxChanges)
 	if q.has("wait") {
 		request.wait = q.millis("wait", 0, maxWait)
 	}
 	if request.squash = q.flag("squash"); request.squash && request.wait > 0 {
 		q.fail("query parameters \"squash\" and \"wait\" do not go together: poll without squash from the version that it leads to")
 	}
-	if _, err := s.enter(r, q, graph, auth.Viewer); err != nil {
+	who, err := s.enterChanges(r, q, request)
+	if err != nil {
 		return request, err
 	}
-	if err := q.done(); err != nil {
-		return request, err
-	}
-	if wantsEventStream(r.Header) {
-		return request, refuse(invalidQuery, "event streams are not supported here, poll with wait= or open a WebSocket")
-	}
-	return request, nil
+	request.user, request.expires = who.UserID, who.principal.Expires
+	return request, q.done()
 }
 
-// wantsEventStream tells whether the client takes nothing but Server-Sent Events.
-func wantsEventStream(header http.Header) (only bool) {
-	for _, line := range header["Accept"] {
-		if strings.Contains(line, "*/*") || strings.Contains(line, "application/") {
-			return false
-		}
-		only = only || strings.Contains(line, "text/event-stream")
+// enterChanges lets in who may read the graph. A ticket is for what a browser can set no header for.
+func (s *Server) enterChanges(r *http.Request, q *query, request changesRequest) (caller, error) {
+	if request.stream {
+		return s.enterStream(r, q, request.graph)
 	}
-	return only
+	return s.enter(r, q, request.graph, auth.Viewer)
 }
 
-// getChanges answers what happened after a version, straight from the log, at once or, with wait=, when something has.
+// getChanges answers what happened after a version, straight from the log, at once or, with wait=, when something has;
+// or, in a stream, all that happens from then on.
 func (s *Server) getChanges(c echo.Context) error {
 	request, err := s.readChangesRequest(c)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if request.squash {
+	case request.squash:
 		return s.getSquashed(c, request)
+	case request.stream:
+		return s.getStream(c, request)
 	}
-	ctx := c.Request().Context()
-	d, err := s.readDelta(ctx, request)
+	read := s.readDelta
+	if request.wait > 0 {
+		read = s.awaitDelta
+	}
+	d, err := read(c.Request().Context(), request)
 	if err != nil {
 		return err
-	}
-	if d.status == inSync && request.wait > 0 {
-		if d, err = s.awaitDelta(ctx, request, d); err != nil {
-			return err
-		}
 	}
 	return s.writeDelta(c, request, d)
 }
@@ -114,30 +113,6 @@ func (s *Server) readDelta(ctx context.Context, request changesRequest) (delta, 
 	return readDelta(ctx, s.tails, request)
 }
 
-// awaitDelta waits for something to happen after what idle found, and returns idle if nothing does in time, or the
-// server drains. The log's Tail is asked for what follows the version that was read, so no event can fall in between.
-func (s *Server) awaitDelta(ctx context.Context, request changesRequest, idle delta) (delta, error) {
-	if s.polls.Add(1) > int64(s.opts.LongPolls) {
-		s.polls.Add(-1)
-		return idle, refuse(command.Unavailable, "too many requests wait for changes already")
-	}
-	s.metrics.waiting.Inc()
-	defer func() {
-		s.polls.Add(-1)
-		s.metrics.waiting.Dec()
-	}()
-	waiting, cancel := context.WithTimeout(ctx, request.wait)
-	defer cancel()
-	defer context.AfterFunc(s.serving, cancel)()
-	for range s.services.Log.Tail(waiting, request.graph, request.since) { //nolint:errcheck // reading again tells which
-		break // an event, a reset, or an error
-	}
-	if waiting.Err() != nil && ctx.Err() == nil {
-		return idle, nil
-	}
-	return s.readDelta(ctx, request)
-}
-
 // appendFullUpdate appends the answer to a client that cannot be brought up to date by changes: the state in their
 // place. The state may be behind the log's head; the client goes on from there.
 func (s *Server) appendFullUpdate(ctx context.Context, dst []byte, graph string, d delta) ([]byte, error) {
@@ -147,11 +122,15 @@ func (s *Server) appendFullUpdate(ctx context.Context, dst []byte, graph string,
 	if err != nil {
 		return dst, err
 	}
-	dst = append(append(append(dst, `{"status":"`...), d.status...), `","changes":[{"type":"FULL_UPDATE"`...)
-	dst = appendNumber(dst, "version", int64(state.Version))
-	dst = appendText(dst, "hash", string(state.Hash))
-	dst = append(append(appendName(dst, "data"), state.JSON...), '}', ']')
+	dst = append(append(append(dst, `{"status":"`...), d.status...), `","changes":[`...)
+	dst = append(append(appendFullUpdateHead(dst, state.Position), state.JSON...), '}', ']')
 	d.last = state.Position
 	d.current = max(d.current, state.Version)
 	return d.appendEnd(dst), nil
+}
+
+// appendFullUpdateHead appends the entry of a state at a position, up to the state.
+func appendFullUpdateHead(dst []byte, at eventstore.Position) []byte {
+	dst = appendNumber(append(dst, `{"type":"FULL_UPDATE"`...), "version", int64(at.Version))
+	return appendName(appendText(dst, "hash", string(at.Hash)), "data")
 }

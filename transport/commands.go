@@ -27,7 +27,7 @@ func (s *Server) readCommand(c echo.Context, need auth.Role) (commandRequest, er
 	if err != nil {
 		return request, err
 	}
-	request.body, err = s.readBody(c.Request())
+	request.body, err = s.readBody(c)
 	return request, err
 }
 
@@ -41,6 +41,9 @@ func (s *Server) openCommand(c echo.Context, need auth.Role) (commandRequest, er
 	request := commandRequest{graph: graph, wait: prefersWait(r.Header)}
 	q := parseQuery(r.URL.RawQuery)
 	if request.caller, err = s.enter(r, q, graph, need); err != nil {
+		return request, err
+	}
+	if err := s.chargeRequest(c, &request.caller, graph); err != nil {
 		return request, err
 	}
 	if wait, ok := q.take("wait"); ok {
@@ -101,6 +104,9 @@ func (s *Server) postBatch(c echo.Context) error {
 }
 
 func (s *Server) do(c echo.Context, request commandRequest, cmd *command.Command) error {
+	if err := s.chargeCommand(c, &request, costOf(cmd)); err != nil {
+		return err
+	}
 	outcome, status, err := s.settle(c.Request().Context(), request, cmd)
 	if err != nil {
 		return err
@@ -149,6 +155,9 @@ func complete(outcome *command.Outcome) {
 // doEach carries out a batch that is not atomic and answers for each operation in the order sent. refusals holds those
 // that were refused for their form already and are nil in commands.
 func (s *Server) doEach(c echo.Context, request commandRequest, commands []*command.Command, refusals []error) error {
+	if err := s.chargeCommand(c, &request, len(commands)); err != nil {
+		return err
+	}
 	ctx := c.Request().Context()
 	results := s.services.Commands.DoEach(ctx, request.graph, commands)
 	newest, dry := eventstore.Version(0), false

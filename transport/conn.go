@@ -2,7 +2,8 @@ package transport
 
 import (
 	"bufio"
-	"cmp"
+	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -10,189 +11,133 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
-	gatherLimit  = 256 << 10        // bytes that wait for the network; over it Write blocks
-	flushLimit   = 64 << 10         // bytes of one system call
-	kernelBuffer = 128 << 10        // bytes that wait in the kernel; what is behind them, as pings are, comes late
-	lingerTime   = time.Second      // Close: for the last bytes to go out, and again for the peer to hang up
-	lingerBytes  = 4 << 20          // Close: what it reads and throws away meanwhile
-	mostPatience = 30 * time.Second // for one system call where no deadline is set
+	writeChunk   = 64 << 10    // bytes of one system call at most
+	kernelBuffer = 128 << 10   // bytes that wait in the kernel; what is behind them comes late
+	lingerTime   = time.Second // for the last bytes to go out, and again for the peer to hang up
+	lingerBytes  = 4 << 20     // that are read and thrown away meanwhile
 )
 
-// gatherConn is a net.Conn whose Write puts bytes into a bounded buffer; a goroutine that lives while there is
-// something to write sends it on. The first bytes leave at once; while the kernel is busy with them the next frames
-// gather and leave together, so under load one system call carries many frames and without load none waits.
+// line is the network connection under a WebSocket. The library reads from it, and writes the handshake; from then on
+// the session's outbox alone writes, and what the library still has to say is handed to it (told).
 //
-// The time until a write deadline is taken as patience: each system call (of at most 64 KiB) has so long, so that a
-// slow peer can have a large frame, and one that takes nothing is found as early as ever. While something is in the
-// buffer patience can grow, not shrink. A failed write is sticky: every later Write returns its error. Close sends what
-// is left and lets the peer read it.
-type gatherConn struct {
+// A write that makes no headway for the patience of the line fails. Patience goes for each system call of at most
+// writeChunk bytes, so that a slow peer can have a large frame, and one that takes nothing is found as early as ever.
+type line struct {
 	net.Conn
-	counts gatherCounts
-	broken atomic.Bool // the peer is gone: reading failed
+	deflates bool          // the peer understands compressed messages
+	told     func([]byte)  // gets frames that the library writes; nil during the handshake
+	patience time.Duration // of a write
+	counts   writeCounts
+	clock    *atomic.Int64 // a time that is good enough,
+	heard    atomic.Int64  // and when something came last
 
 	mu       sync.Mutex
-	moved    sync.Cond // the buffer has room again, or flushing ended
-	pending  []byte
-	flushing bool
-	closed   bool
-	err      error
-	patience time.Duration // 0: none given
+	deadline time.Time // of writes, as it is set
+	leaving  bool      // it stays
 }
 
-// gatherCounts tell how well gathering works, over all connections of a process.
-type gatherCounts struct{ writes, flushes, bytes prometheus.Counter }
+// deflateOffer is how the handshake says that messages may be compressed.
+var deflateOffer = []byte("Sec-WebSocket-Extensions: permessage-deflate")
 
-var gatherBuffers = sync.Pool{New: func() any { return new(make([]byte, 0, 8<<10)) }}
-
-func newGatherConn(conn net.Conn, counts gatherCounts) *gatherConn {
-	c := &gatherConn{Conn: conn, counts: counts}
-	c.moved.L = &c.mu
-	return c
-}
-
-// Write takes p as soon as the buffer has room for it, in parts if it is larger.
-func (c *gatherConn) Write(p []byte) (n int, err error) {
-	c.counts.writes.Inc()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		for c.err == nil && !c.closed && len(c.pending) >= gatherLimit {
-			c.moved.Wait() // ends at the latest when the write under way meets its deadline
-		}
-		switch {
-		case c.err != nil:
-			return n, c.err
-		case c.closed:
-			return n, net.ErrClosed
-		}
-		part := p[n:min(len(p), n+gatherLimit-len(c.pending))]
-		if c.pending == nil {
-			c.pending = *gatherBuffers.Get().(*[]byte)
-		}
-		c.pending = append(c.pending, part...)
-		n += len(part)
-		if !c.flushing {
-			c.flushing = true
-			go c.flush()
-		}
-		if n == len(p) {
-			return n, nil
-		}
+// Write is the library's.
+func (l *line) Write(p []byte) (int, error) {
+	if l.told != nil {
+		l.told(p)
+		return len(p), nil
 	}
+	l.deflates = bytes.Contains(p, deflateOffer)
+	return l.Conn.Write(p)
 }
 
-// flush writes until the buffer is empty or a write fails.
-func (c *gatherConn) flush() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.err == nil && len(c.pending) > 0 {
-		batch := c.pending
-		c.pending = nil
-		c.moved.Broadcast()
-		for part := range slices.Chunk(batch, flushLimit) {
-			if c.err = c.send(part); c.err != nil {
-				c.pending = nil
-				break
-			}
-		}
-		batch = batch[:0]
-		gatherBuffers.Put(&batch)
+// SetWriteDeadline is the library's: it goes for the handshake only.
+func (l *line) SetWriteDeadline(t time.Time) error {
+	if l.told != nil {
+		return nil
 	}
-	c.flushing = false
-	c.moved.Broadcast()
+	return l.Conn.SetWriteDeadline(t)
 }
 
-// send writes part without holding mu. The deadline is set while it is held, so that it cannot undo the one of Close.
-func (c *gatherConn) send(part []byte) error {
-	if !c.closed {
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(cmp.Or(c.patience, mostPatience)))
-	}
-	c.mu.Unlock()
-	defer c.mu.Lock()
-	c.counts.flushes.Inc()
-	c.counts.bytes.Add(float64(len(part)))
-	_, err := c.Conn.Write(part)
-	return err
-}
-
-// SetWriteDeadline sets how long, from now, the peer may take nothing; the zero time sets a default.
-func (c *gatherConn) SetWriteDeadline(t time.Time) error {
-	patience := time.Duration(0)
-	if !t.IsZero() {
-		patience = max(time.Until(t), 1)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.flushing || patience > c.patience {
-		c.patience = patience
-	}
-	return nil
-}
-
-// SetDeadline sets the deadlines of both directions.
-func (c *gatherConn) SetDeadline(t time.Time) error {
-	_ = c.SetWriteDeadline(t)
-	return c.Conn.SetReadDeadline(t)
-}
-
-// Read reads from the connection and notes when that is over.
-func (c *gatherConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err != nil {
-		c.broken.Store(true)
-	}
+// Read is the library's.
+func (l *line) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	l.heard.Store(l.clock.Load())
 	return n, err
 }
 
-// Close sends what is left, for a second at most, and waits about as long for the peer to hang up first: closed with
-// unread bytes in its receive buffer the kernel would answer with a reset, and the peer lose the last frames.
-func (c *gatherConn) Close() error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return net.ErrClosed
+// send writes what w has gathered.
+func (l *line) send(w *wire) error {
+	for _, span := range w.spans {
+		for chunk := range slices.Chunk(w.part(span), writeChunk) {
+			l.extend()
+			if _, err := l.Conn.Write(chunk); err != nil {
+				return err
+			}
+			l.counts.flushes.Inc()
+			l.counts.bytes.Add(float64(len(chunk)))
+		}
 	}
-	c.closed = true
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(lingerTime))
-	c.moved.Broadcast()
-	for c.flushing {
-		c.moved.Wait()
-	}
-	sent := c.err == nil
-	c.mu.Unlock()
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && sent && !c.broken.Load() && half.CloseWrite() == nil {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
-		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
-	}
-	return c.Conn.Close()
+	l.counts.frames.Add(float64(w.frames))
+	return nil
 }
 
-// abort ends the connection at once.
-func (c *gatherConn) abort() {
-	c.broken.Store(true)
-	c.Conn.Close()
+// extend gives the next write its time, or most of it: to set a deadline costs something.
+func (l *line) extend() {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.leaving && l.deadline.Sub(now) < l.patience-l.patience/8 {
+		l.deadline = now.Add(l.patience)
+		_ = l.Conn.SetWriteDeadline(l.deadline)
+	}
 }
 
-// gatherWriter is a http.ResponseWriter whose Hijack returns a gatherConn.
-type gatherWriter struct {
+// hurry leaves only so much time for what is still to be written.
+func (l *line) hurry(left time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leaving = true
+	_ = l.Conn.SetWriteDeadline(time.Now().Add(left))
+}
+
+// expectEnd gives the peer some time to hang up. After it reading fails.
+func (l *line) expectEnd(left time.Duration) {
+	if half, ok := l.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = l.Conn.SetReadDeadline(time.Now().Add(left))
+}
+
+// drain lets the peer hang up first: closed with unread bytes in its receive buffer the kernel would answer with a reset,
+// and the peer lose the last frames.
+func (l *line) drain() {
+	l.expectEnd(lingerTime)
+	_, _ = io.CopyN(io.Discard, l.Conn, lingerBytes)
+}
+
+// hijacker is a http.ResponseWriter whose Hijack wraps the connection.
+type hijacker struct {
 	http.ResponseWriter
-	counts gatherCounts
+	line *line
 }
 
 // Hijack takes over the connection. What the returned buffers hold of it is empty: the peer has not spoken yet.
-func (w gatherWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffers, err := http.NewResponseController(w.ResponseWriter).Hijack()
+func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffers, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(kernelBuffer) // a refusal leaves the default, which works too
 	}
-	return newGatherConn(conn, w.counts), buffers, nil
+	h.line.Conn = conn
+	return h.line, buffers, nil
+}
+
+// isGone tells whether reading ended because the connection did.
+func isGone(err error) bool {
+	var network net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.As(err, &network)
 }

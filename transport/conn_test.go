@@ -4,23 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-func testCounts() gatherCounts {
-	counter := func() prometheus.Counter { return prometheus.NewCounter(prometheus.CounterOpts{Name: "c"}) }
-	return gatherCounts{counter(), counter(), counter()}
-}
-
-// tcpPair returns both ends of a loopback connection.
-func tcpPair(t testing.TB) (gathering *gatherConn, peer *net.TCPConn) {
+// tcpLine returns both ends of a loopback connection, the handshake done.
+func tcpLine(t testing.TB, patience time.Duration) (*line, *net.TCPConn) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -35,107 +29,87 @@ func tcpPair(t testing.TB) (gathering *gatherConn, peer *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gathering = newGatherConn(accepted, testCounts())
-	t.Cleanup(func() { gathering.abort(); dialed.Close() })
-	return gathering, dialed.(*net.TCPConn)
+	t.Cleanup(func() { accepted.Close(); dialed.Close() })
+	counter := func() prometheus.Counter { return prometheus.NewCounter(prometheus.CounterOpts{Name: "c"}) }
+	l := &line{Conn: accepted, patience: patience, clock: new(atomic.Int64), told: func([]byte) {},
+		counts: writeCounts{counter(), counter(), counter()}}
+	return l, dialed.(*net.TCPConn)
 }
 
-func TestGatherConnKeepsOrderAndContent(t *testing.T) {
-	conn, peer := tcpPair(t)
-	var sent bytes.Buffer
+// filledWire returns a wire with size bytes, and these.
+func filledWire(size int) (*wire, []byte) {
+	w := new(wire)
+	for size > 0 {
+		part := min(size, largeFrame+1000)
+		w.text(bytes.Repeat([]byte{'x'}, part))
+		w.text(bytes.Repeat([]byte{'y'}, 10))
+		size -= part
+	}
+	w.end()
+	var all []byte
+	for _, span := range w.spans {
+		all = append(all, w.part(span)...)
+	}
+	return w, all
+}
+
+func TestLineSendsAllInOrder(t *testing.T) {
+	l, peer := tcpLine(t, testPatience)
+	w, want := filledWire(5 * writeChunk)
 	done := make(chan error, 1)
 	go func() {
-		random := rand.New(rand.NewPCG(1, 2))
-		for range 3000 {
-			part := make([]byte, random.IntN(600))
-			if random.IntN(300) == 0 {
-				part = make([]byte, gatherLimit+random.IntN(2*gatherLimit))
-			}
-			for i := range part {
-				part[i] = byte(random.Uint32())
-			}
-			sent.Write(part)
-			conn.SetWriteDeadline(time.Now().Add(testPatience))
-			n, err := conn.Write(part)
-			clear(part) // Write has to have kept a copy
-			if err != nil || n != len(part) {
-				done <- errors.Join(err, io.ErrShortWrite)
-				return
-			}
-		}
-		done <- conn.Close()
+		err := l.send(w)
+		l.hurry(lingerTime)
+		l.drain()
+		done <- err
 	}()
+	peer.Write([]byte("unread")) // an outright close would answer with a reset
 	got, err := io.ReadAll(peer)
 	peer.Close()
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes of %d, %v", len(got), len(want), err)
 	}
 	if err := <-done; err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
-	if !bytes.Equal(got, sent.Bytes()) {
-		t.Fatalf("got %d bytes that are not the %d written", len(got), sent.Len())
-	}
-	if writes, flushes := valueOf(conn.counts.writes), valueOf(conn.counts.flushes); flushes >= writes {
-		t.Errorf("%v system calls for %v writes: nothing was gathered", flushes, writes)
+	if frames, bytes := valueOf(l.counts.frames), valueOf(l.counts.bytes); frames != float64(w.frames) || bytes != float64(len(want)) {
+		t.Errorf("%v frames of %v bytes are counted, want %d of %d", frames, bytes, w.frames, len(want))
 	}
 }
 
-func TestGatherConnWritesTheFirstAtOnce(t *testing.T) {
-	conn, peer := tcpPair(t)
-	buffer := make([]byte, 16)
-	for range 100 {
-		if _, err := conn.Write([]byte("ping")); err != nil {
-			t.Fatal(err)
-		}
-		peer.SetReadDeadline(time.Now().Add(testPatience))
-		if n, err := peer.Read(buffer); err != nil || string(buffer[:n]) != "ping" {
-			t.Fatalf("got %q, %v", buffer[:n], err)
-		}
+func TestLineMeetsADeadlineWithWhoTakesNothing(t *testing.T) {
+	for name, hurry := range map[string]bool{"patience": false, "hurry": true} {
+		t.Run(name, func(t *testing.T) {
+			patience := 100 * time.Millisecond
+			if hurry {
+				patience = time.Hour
+			}
+			l, _ := tcpLine(t, patience) // the peer never reads
+			l.Conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+			if hurry {
+				time.AfterFunc(10*time.Millisecond, func() { l.hurry(50 * time.Millisecond) })
+			}
+			begin := time.Now()
+			var err error
+			for w, _ := filledWire(1 << 20); err == nil; {
+				err = l.send(w)
+			}
+			if took := time.Since(begin); !errors.Is(err, os.ErrDeadlineExceeded) || took > testPatience {
+				t.Errorf("got %v after %v, want a deadline", err, took)
+			}
+		})
 	}
 }
 
-func TestGatherConnBlocksAtItsBoundAndMeetsTheDeadline(t *testing.T) {
-	conn, _ := tcpPair(t) // the peer never reads
-	conn.Conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
-	begin := time.Now()
-	written := 0
-	var err error
-	for err == nil && written < 1<<30 {
-		var n int
-		conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		n, err = conn.Write(make([]byte, 50_000))
-		written += n
-	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("got %v after %d bytes, want a deadline", err, written)
-	}
-	if took := time.Since(begin); took > testPatience {
-		t.Errorf("it took %v", took)
-	}
-	if _, again := conn.Write([]byte("x")); !errors.Is(again, os.ErrDeadlineExceeded) {
-		t.Errorf("the error is not sticky: %v", again)
-	}
-	if err := conn.Close(); err != nil {
-		t.Errorf("close: %v", err)
-	}
-	conn.mu.Lock()
-	defer conn.mu.Unlock()
-	if len(conn.pending) > gatherLimit {
-		t.Errorf("%d bytes are kept", len(conn.pending))
-	}
-}
-
-func TestGatherConnGivesASlowPeerTime(t *testing.T) {
-	conn, peer := tcpPair(t)
-	conn.Conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+func TestLineGivesASlowPeerTime(t *testing.T) {
+	l, peer := tcpLine(t, time.Second)
+	l.Conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
 	peer.SetReadBuffer(16 << 10)
-	const size = 1 << 20
+	w, want := filledWire(4 << 20) // takes longer than the patience for one system call
 	result := make(chan error, 1)
 	go func() {
-		conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
-		_, err := conn.Write(make([]byte, size)) // takes longer than the patience for one system call
-		result <- errors.Join(err, conn.Close())
+		result <- l.send(w)
+		l.Conn.Close()
 	}()
 	buffer, got := make([]byte, 32<<10), 0
 	for begin := time.Now(); ; {
@@ -147,82 +121,7 @@ func TestGatherConnGivesASlowPeerTime(t *testing.T) {
 			time.Sleep(time.Millisecond) // a slow peer is what is tested
 		}
 	}
-	peer.Close()
-	if err := <-result; err != nil || got != size {
-		t.Errorf("got %d bytes of %d, %v", got, size, err)
+	if err := <-result; err != nil || got != len(want) {
+		t.Errorf("got %d bytes of %d, %v", got, len(want), err)
 	}
-}
-
-func TestGatherConnClose(t *testing.T) {
-	t.Run("sends what is left though the peer has sent on", func(t *testing.T) {
-		conn, peer := tcpPair(t)
-		peer.Write(make([]byte, 100_000)) // unread: an outright close would answer with a reset
-		want := bytes.Repeat([]byte("last words "), 10_000)
-		go func() {
-			conn.Write(want)
-			conn.Close()
-		}()
-		if got, err := io.ReadAll(peer); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("got %d bytes of %d, %v", len(got), len(want), err)
-		}
-	})
-	t.Run("is bounded in time if the peer never reads", func(t *testing.T) {
-		conn, _ := tcpPair(t)
-		go func() {
-			for {
-				if _, err := conn.Write(make([]byte, 100_000)); err != nil {
-					return
-				}
-			}
-		}()
-		eventually(t, "a full buffer", func() bool {
-			conn.mu.Lock()
-			defer conn.mu.Unlock()
-			return len(conn.pending) >= gatherLimit
-		})
-		begin := time.Now()
-		conn.Close()
-		if took := time.Since(begin); took > 3*lingerTime {
-			t.Errorf("took %v", took)
-		}
-		if _, err := conn.Write([]byte("x")); err == nil {
-			t.Error("a write after close succeeded")
-		}
-		if err := conn.Close(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("second close: %v", err)
-		}
-	})
-	t.Run("while many write", func(t *testing.T) {
-		conn, peer := tcpPair(t)
-		var writing sync.WaitGroup
-		for range 8 {
-			writing.Go(func() {
-				for {
-					conn.SetWriteDeadline(time.Now().Add(time.Second))
-					if _, err := conn.Write([]byte("some bytes")); err != nil {
-						return
-					}
-				}
-			})
-		}
-		go io.Copy(io.Discard, peer)
-		eventually(t, "some writes", func() bool { return valueOf(conn.counts.writes) > 1000 })
-		go peer.CloseWrite()
-		conn.Close()
-		writing.Wait()
-	})
-	t.Run("peer gone", func(t *testing.T) {
-		conn, peer := tcpPair(t)
-		peer.SetLinger(0)
-		peer.Close()
-		eventually(t, "an error", func() bool { _, err := conn.Write([]byte("x")); return err != nil })
-		if _, err := conn.Read(make([]byte, 1)); err == nil {
-			t.Error("read succeeded")
-		}
-		begin := time.Now()
-		conn.Close()
-		if took := time.Since(begin); took > lingerTime/2 {
-			t.Errorf("close took %v", took)
-		}
-	})
 }

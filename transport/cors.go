@@ -8,31 +8,39 @@ import (
 )
 
 var (
-	exposedHeaders   = []string{"ETag, X-Cache, Retry-After, Allow"}
+	exposedHeaders   = []string{"ETag, X-Cache, Allow, Retry-After, RateLimit, RateLimit-Policy"}
 	preflightMethods = []string{"GET, HEAD, POST, PUT, DELETE"}
-	preflightHeaders = []string{"Authorization, Content-Type, If-None-Match, Prefer, X-Client-Id, X-User-Id"}
+	preflightHeaders = []string{"Authorization, Content-Type, Content-Encoding, If-None-Match, Last-Event-ID, Prefer, X-Client-Id, X-User-Id"}
 	preflightMaxAge  = []string{"600"}
 	preflightVary    = []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
 )
 
-// originAllowed tells whether the origin that a browser names may call: one of Options.Origins or, if there are none,
-// the server's own and, in development mode, any loopback one. Callers that are no browsers name none.
+// checkOrigin keeps out pages of foreign origins.
+func (s *Server) checkOrigin(r *http.Request) error {
+	if s.originAllowed(r) {
+		return nil
+	}
+	return refuse(forbidden, "origin %.200q may not call this server", r.Header["Origin"][0])
+}
+
+// originAllowed tells whether the origin that a browser names may call: exactly one of Options.Origins or, if there are
+// none, the server's own or, in development mode, any loopback one. Callers that are no browsers name none.
 func (s *Server) originAllowed(r *http.Request) bool {
 	origins := r.Header["Origin"]
 	if len(origins) == 0 {
 		return true
 	}
-	if len(origins) > 1 {
+	if len(origins) > 1 || origins[0] == "null" { // null is anybody: a file, a sandboxed frame
 		return false
 	}
 	if len(s.opts.Origins) > 0 {
 		return slices.Contains(s.opts.Origins, origins[0])
 	}
 	host, ok := originHost(origins[0])
-	if !ok {
-		return false
+	if s.opts.Development {
+		return ok && isLoopback(host)
 	}
-	return strings.EqualFold(host, r.Host) || s.opts.Development && isLoopback(host)
+	return ok && strings.EqualFold(host, r.Host)
 }
 
 // originHost returns host and port of an http or https origin. Others ("null", extensions) are nobody's own.
@@ -53,6 +61,18 @@ func isLoopback(host string) bool {
 	}
 	name, _, _ := strings.Cut(host, ":")
 	return strings.EqualFold(name, "localhost")
+}
+
+// isForeignName tells whether a Host header has a name of the internet's. Whoever owns such a name can have it lead to
+// this machine, and then has the browsers of those who work here call this server as if it were the page's own.
+func isForeignName(host string) bool {
+	name, _, _ := strings.Cut(strings.ToLower(host), ":")
+	name = strings.TrimSuffix(name, ".")
+	if !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") {
+		return false // as addresses in brackets are
+	}
+	_, err := netip.ParseAddr(name)
+	return err != nil
 }
 
 func isPreflight(r *http.Request) bool {

@@ -22,7 +22,8 @@ type delta struct {
 	status  deltaStatus
 	from    eventstore.Position // where the client stands, if it is behind
 	events  []eventstore.Event
-	last    eventstore.Position // of the last of events, else where the client stands
+	updates [][]byte            // state_update frames, in the place of events
+	last    eventstore.Position // of the last of them, else where the client stands
 	current eventstore.Version  // the log's head
 }
 
@@ -117,6 +118,12 @@ func (d delta) append(dst []byte) []byte {
 			dst = append(dst, ',')
 		}
 		dst = appendChange(dst, event)
+	}
+	for i, frame := range d.updates {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendChangeOf(dst, frame)
 	}
 	return d.appendEnd(append(dst, ']'))
 }

@@ -1,60 +1,78 @@
 package transport
 
 import (
+	"slices"
 	"sync"
 	"time"
-
-	"graphy/eventstore"
 )
 
-// departedMost bounds how many clients that left are remembered; the one that left first is forgotten first.
-const departedMost = 16_384
+const (
+	departedMost = 16_384 // connections remembered; the one that ended first is forgotten first
+	departedEach = 8      // of one client
+)
 
-// departed remembers, for a while, what clients that left had, so that they can come back and be continued. The zero
-// value remembers nobody.
+// departed remembers, for a while, what clients had whose connections to this process ended, so that they can come back
+// and be continued. The zero value remembers nobody.
 type departed struct {
 	mu      sync.Mutex
-	clients map[clientKey]departure
-	order   []departureMark // as they left; older marks of a client that left again, or is back, are void
+	clients map[clientKey][]Sighting // oldest first
+	order   []departure              // as they left; those that are not among clients any more are void
 }
 
 type clientKey struct{ graph, user, client string }
 
 type departure struct {
-	has     eventstore.Position
-	expires time.Time
+	key        clientKey
+	connection string
+	at         time.Time
 }
 
-type departureMark struct {
-	key     clientKey
-	expires time.Time
-}
+func (s *Sighting) key() clientKey { return clientKey{s.Graph, s.User, s.Client} }
 
-// put remembers for so long that the client has everything up to a position.
-func (d *departed) put(key clientKey, has eventstore.Position, long time.Duration) {
-	now := time.Now()
+// put remembers a connection that has ended, and forgets those that ended longer ago than grace.
+func (d *departed) put(s Sighting, grace time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.clients == nil {
-		d.clients = map[clientKey]departure{}
+		d.clients = map[clientKey][]Sighting{}
 	}
-	expires := now.Add(long)
-	d.clients[key] = departure{has, expires}
-	d.order = append(d.order, departureMark{key, expires})
-	for len(d.order) > departedMost || d.order[0].expires.Before(now) {
-		mark := d.order[0]
+	key := s.key()
+	d.clients[key] = append(d.clients[key], s)
+	d.order = append(d.order, departure{key, s.Connection, s.At})
+	if all := d.clients[key]; len(all) > departedEach {
+		d.drop(key, all[0].Connection)
+	}
+	for len(d.order) > departedMost || s.At.Sub(d.order[0].at) > grace {
+		d.drop(d.order[0].key, d.order[0].connection)
 		d.order = d.order[1:]
-		if d.clients[mark.key].expires.Equal(mark.expires) {
-			delete(d.clients, mark.key)
-		}
 	}
 }
 
-// take returns what a client has that came back in time, and forgets it.
-func (d *departed) take(key clientKey) (has eventstore.Position, back bool) {
+// find returns the connections of a client that ended since.
+func (d *departed) find(key clientKey, since time.Time) (seen []Sighting) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	departure, known := d.clients[key]
-	delete(d.clients, key)
-	return departure.has, known && time.Now().Before(departure.expires)
+	for _, s := range d.clients[key] {
+		if !s.At.Before(since) {
+			seen = append(seen, s)
+		}
+	}
+	return seen
+}
+
+// forget drops a connection, if it is there: the client goes on from it.
+func (d *departed) forget(key clientKey, connection string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.drop(key, connection)
+}
+
+// drop is called with mu held.
+func (d *departed) drop(key clientKey, connection string) {
+	all := slices.DeleteFunc(d.clients[key], func(s Sighting) bool { return s.Connection == connection })
+	if len(all) == 0 {
+		delete(d.clients, key)
+		return
+	}
+	d.clients[key] = all
 }

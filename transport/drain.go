@@ -24,14 +24,13 @@ func (w *sockets) admit(s *session) (code int, reason string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case s.unwelcome == closeForbidden:
-		return s.unwelcome, "forbidden"
 	case s.unwelcome != 0:
-		return s.unwelcome, "bad token"
+		return s.unwelcome, reasonOf(s.unwelcome)
 	case w.draining || w.ended:
 		return websocket.CloseServiceRestart, "the server is going away"
-	case len(w.sessions) >= w.limits.sessions:
-		return websocket.CloseTryAgainLater, "too many connections"
+	}
+	if err := w.server.connections.enter(s.graph, s.identity.UserID); err != nil {
+		return websocket.CloseTryAgainLater, problemOf(err).detail
 	}
 	w.sessions[s] = struct{}{}
 	w.metrics.sessions.Inc()
@@ -44,6 +43,7 @@ func (w *sockets) forget(s *session) {
 	defer w.mu.Unlock()
 	if _, counted := w.sessions[s]; counted {
 		delete(w.sessions, s)
+		w.server.connections.leave(s.graph, s.identity.UserID)
 		w.metrics.sessions.Dec()
 	}
 }
@@ -86,7 +86,8 @@ func (w *sockets) drain(ctx context.Context) error {
 
 // run keeps the WebSocket half going until ctx is done, and then ends what is left of it.
 func (w *sockets) run(ctx context.Context) error {
-	<-ctx.Done()
+	w.work.Go(func() { w.clients.run(w.ctx) })
+	w.keep(ctx)
 	w.mu.Lock()
 	w.ended = true
 	w.mu.Unlock()
@@ -98,7 +99,7 @@ func (w *sockets) run(ctx context.Context) error {
 	gone := func() bool { return len(w.open()) == 0 }
 	if await(goodbye, gone) != nil {
 		for _, s := range w.open() {
-			s.abort()
+			s.cut()
 		}
 	}
 	w.stop()

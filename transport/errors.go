@@ -12,6 +12,7 @@ import (
 	"graphy/command"
 	"graphy/eventstore"
 	"graphy/projection"
+	"graphy/transport/auth"
 )
 
 // The codes of API.md's table that only the transport gives.
@@ -21,6 +22,7 @@ const (
 	forbidden            command.Code = "forbidden"
 	methodNotAllowed     command.Code = "method-not-allowed"
 	unsupportedMediaType command.Code = "unsupported-media-type"
+	rateLimited          command.Code = "rate-limited"
 	projectionBehind     command.Code = "projection-behind"
 	conflictLost         command.Code = "conflict-lost" // in a revert alone: the command is accepted
 )
@@ -53,6 +55,7 @@ var statuses = map[command.Code]struct {
 	command.NodeNotFound:      {http.StatusUnprocessableEntity, "There is no such node"},
 	command.EdgeNotFound:      {http.StatusUnprocessableEntity, "There is no such edge"},
 	command.OperationIDReused: {http.StatusUnprocessableEntity, "The operation id was used for something else"},
+	rateLimited:               {http.StatusTooManyRequests, "This comes too fast"},
 	command.Unavailable:       {http.StatusServiceUnavailable, "The service cannot answer for now"},
 	command.OutcomeUnknown:    {http.StatusGatewayTimeout, "It may or may not have been accepted"},
 	projectionBehind:          {http.StatusGatewayTimeout, "The read model has not come that far"},
@@ -72,6 +75,7 @@ type problem struct {
 	detail      string
 	operationID string
 	fields      []command.FieldError
+	challenge   []string // of a 401: what would let the caller in
 }
 
 // problemOf is the table from error to problem. What it does not know is internal, and says nothing of itself.
@@ -82,6 +86,12 @@ func problemOf(err error) problem {
 	case errors.As(err, &refusal):
 	case errors.As(err, &routing):
 		refusal = refusalOfRouter(routing)
+	case errors.Is(err, auth.ErrExpired):
+		refusal = &command.Error{Code: unauthenticated, Detail: "the token has expired: get a new one"}
+	case errors.Is(err, auth.ErrInvalid):
+		refusal = &command.Error{Code: unauthenticated, Detail: "the token is not one that is believed here"}
+	case errors.Is(err, auth.ErrUnavailable):
+		refusal = &command.Error{Code: command.Unavailable, Detail: "tokens cannot be checked for now; try again soon"}
 	case errors.Is(err, eventstore.ErrUnknown):
 		refusal = &command.Error{Code: command.OutcomeUnknown, Detail: "no answer came from the store in time"}
 	case errors.Is(err, projection.ErrStalled):
@@ -100,7 +110,7 @@ func problemOf(err error) problem {
 			detail: "the cause is in the server's log", operationID: refusal.OperationID}
 	}
 	return problem{status: known.status, code: refusal.Code, title: known.title, detail: refusal.Detail,
-		operationID: refusal.OperationID, fields: refusal.Fields}
+		operationID: refusal.OperationID, fields: refusal.Fields, challenge: challengeOf(err)}
 }
 
 func refusalOfRouter(err *echo.HTTPError) *command.Error {
@@ -169,9 +179,11 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, p problem)
 	header["Cache-Control"] = noStore
 	switch p.status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		header["Retry-After"] = retryAfter
+		if header["Retry-After"] == nil { // where nobody knows better
+			header["Retry-After"] = retryAfter
+		}
 	case http.StatusUnauthorized:
-		header["Www-Authenticate"] = challenge
+		header["Www-Authenticate"] = p.challenge
 	}
 	buffer := borrow()
 	defer giveBack(buffer)
@@ -179,7 +191,4 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, p problem)
 	_ = sendBody(w, r, p.status, buffer.bytes) // fails if the client is gone, who then needs no answer
 }
 
-var (
-	retryAfter = []string{"1"} // seconds
-	challenge  = []string{"Bearer"}
-)
+var retryAfter = []string{"1"} // seconds

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,11 +35,6 @@ func stateUpdate(event eventstore.Event) []byte {
 	return appendStateUpdate(make([]byte, 0, len(stateUpdatePrefix)+len(event.Data)+len(event.Hash)+12), event)
 }
 
-// appendFrameChange appends the change that a state_update frame carries.
-func appendFrameChange(dst, frame []byte) []byte {
-	return append(append(dst, '{'), frame[len(stateUpdatePrefix):]...)
-}
-
 // syncFrame is what a sync tells; body is `"changes":[…]`, `"state":{…}` or empty.
 type syncFrame struct {
 	status      deltaStatus
@@ -55,33 +51,44 @@ func (f *syncFrame) append(dst []byte) []byte {
 	return strconv.AppendBool(append(dst, `","reconnected":`...), f.reconnected)
 }
 
-// withState returns the frame with a whole state.
-func (f *syncFrame) withState(state []byte) []byte {
-	frame := f.append(make([]byte, 0, len(state)+512))
-	frame = append(append(frame, `,"state":`...), state...)
-	return append(frame, '}')
+// withState returns the frame with a whole state, which is shared.
+func (f *syncFrame) withState(state *encodedState) *bulk {
+	return newBulk(append(f.append(nil), `,"state":`...), state.JSON, []byte{'}'})
 }
 
-// withChanges returns the frame with what happened since; without changes it has no such member.
-func (f *syncFrame) withChanges(updates [][]byte) []byte {
-	size := 512
-	for _, update := range updates {
-		size += len(update)
-	}
-	frame := f.append(make([]byte, 0, size))
-	for i, update := range updates {
-		if i == 0 {
-			frame = append(frame, `,"changes":[`...)
-		} else {
-			frame = append(frame, ',')
-		}
-		frame = appendFrameChange(frame, update)
-	}
-	if len(updates) > 0 {
-		frame = append(frame, ']')
-	}
-	return append(frame, '}')
+// withDeflated is withState for those who understand compressed messages (RFC 7692): what is this client's own is
+// stored as it is, and the state compressed once for all.
+func (f *syncFrame) withDeflated(state *encodedState) *bulk {
+	m := newBulk(appendStored(nil, append(f.append(nil), `,"state":`...)), state.Deflated(), appendStored(nil, []byte{'}'}), []byte{0})
+	m.compressed = true
+	return m
 }
+
+// appendStored appends data, less than 64 KiB, as a DEFLATE block that is not compressed (RFC 1951, 3.2.4). It begins
+// and ends at a byte.
+func appendStored(dst, data []byte) []byte {
+	dst = binary.LittleEndian.AppendUint16(append(dst, 0), uint16(len(data)))
+	return append(binary.LittleEndian.AppendUint16(dst, ^uint16(len(data))), data...)
+}
+
+// withChanges returns the frame with what happened since, which is shared; without changes it has no such member.
+func (f *syncFrame) withChanges(updates [][]byte) *bulk {
+	head := f.append(nil)
+	if len(updates) == 0 {
+		return newBulk(append(head, '}'))
+	}
+	parts := make([][]byte, 0, 2+2*len(updates))
+	parts = append(parts, append(head, `,"changes":[{`...))
+	for i, update := range updates {
+		if i > 0 {
+			parts = append(parts, betweenChanges)
+		}
+		parts = append(parts, update[len(stateUpdatePrefix):])
+	}
+	return newBulk(append(parts, endOfChanges)...)
+}
+
+var betweenChanges, endOfChanges = []byte(",{"), []byte("]}")
 
 func heartbeatFrame(version eventstore.Version) []byte {
 	return append(strconv.AppendUint([]byte(`{"type":"heartbeat","version":`), uint64(version), 10), '}')

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -18,8 +19,10 @@ func TestFramesAreSpliced(t *testing.T) {
 	if got, want := string(frame), `{"type":"state_update","version":1,"checksum":"00","hash":"ab"}`; got != want {
 		t.Errorf("frame is %s, want %s", got, want)
 	}
-	if got, want := string(appendFrameChange(nil, frame)), string(appendChange(nil, event)); got != want {
-		t.Errorf("change of the frame is %s, want %s", got, want)
+	two := (&syncFrame{status: behind}).withChanges([][]byte{frame, frame})
+	change := string(appendChange(nil, event))
+	if got, want := string(bytes.Join(two.parts, nil)), `"changes":[`+change+","+change+"]}"; !strings.HasSuffix(got, want) || two.size != len(got) {
+		t.Errorf("sync of %d bytes is %s, want an end of %s", two.size, got, want)
 	}
 }
 
@@ -69,8 +72,8 @@ func TestRing(t *testing.T) {
 	for version := eventstore.Version(11); version <= 10+ringFrames+50; version++ {
 		r.push(eventstore.Position{Version: version, Hash: "h"}, make([]byte, 100))
 	}
-	if len(r.frames) != ringFrames || r.base.Version != 60 || r.bytes != 100*ringFrames {
-		t.Errorf("ring has %d frames of %d bytes from %+v", len(r.frames), r.bytes, r.base)
+	if len(r.frames) != ringFrames || r.base.Version != 60 || r.end()-r.offset != 100*ringFrames || r.end() != 100*(ringFrames+50) {
+		t.Errorf("ring has %d frames of %d bytes, %d in all, from %+v", len(r.frames), r.end()-r.offset, r.end(), r.base)
 	}
 	if _, ok := r.position(59); ok {
 		t.Error("a forgotten version is known")
@@ -78,8 +81,8 @@ func TestRing(t *testing.T) {
 	if _, ok := r.position(r.head().Version + 1); ok {
 		t.Error("a version to come is known")
 	}
-	if frames, at := r.after(60, 1000, 250); len(frames) != 3 || at.Version != 63 {
-		t.Errorf("got %d frames up to %d, want 3 up to 63", len(frames), at.Version)
+	if frames, at := r.after(60, 1000, 250); len(frames) != 2 || at.Version != 62 {
+		t.Errorf("got %d frames up to %d, want 2 up to 62", len(frames), at.Version)
 	}
 	r.push(eventstore.Position{Version: r.head().Version + 1}, make([]byte, 2*ringBytes))
 	if len(r.frames) != 1 {

@@ -15,13 +15,14 @@ const (
 	maxGraphs     = 1000
 )
 
-// getGraphs lists graphs in the order of their ids, a page at a time; cursor is the last id of the page before.
+// getGraphs lists the graphs that the caller may read, in the order of their ids, a page at a time; cursor is the last id of the page before.
 func (s *Server) getGraphs(c echo.Context) error {
 	r := c.Request()
 	q := parseQuery(r.URL.RawQuery)
 	limit := q.count("limit", defaultGraphs, maxGraphs)
 	cursor := q.cursor("cursor")
-	if _, err := s.enter(r, q, "", auth.None); err != nil {
+	who, err := s.enter(r, q, "", auth.None)
+	if err != nil {
 		return err
 	}
 	if err := q.done(); err != nil {
@@ -29,13 +30,12 @@ func (s *Server) getGraphs(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.ReadLimit)
 	defer cancel()
-	names, err := s.services.Log.Streams(ctx, cursor, limit+1)
+	names, more, err := s.readable(ctx, &who.principal, cursor, limit)
 	if err != nil {
 		return err
 	}
 	cursor = ""
-	if len(names) > limit {
-		names = names[:limit]
+	if more {
 		cursor = names[limit-1]
 	}
 	checkpoints, err := s.services.Models.Checkpoints(ctx, names)

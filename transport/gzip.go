@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -72,4 +73,19 @@ func appendGzip(dst, body []byte) []byte {
 	_, _ = writer.Write(body) // a bytes.Buffer takes everything
 	_ = writer.Close()
 	return out.Bytes()
+}
+
+var gzipReaders sync.Pool // of *gzip.Reader
+
+// inflate returns what is in compressed, but no more than one byte over limit of it.
+func inflate(compressed io.Reader, limit int64) ([]byte, error) {
+	reader, _ := gzipReaders.Get().(*gzip.Reader)
+	if reader == nil {
+		reader = new(gzip.Reader)
+	}
+	defer gzipReaders.Put(reader)
+	if err := reader.Reset(compressed); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(reader, limit+1))
 }

@@ -3,39 +3,35 @@ package transport
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 )
 
 var errClosed = errors.New("transport: the server is closing")
 
-// follow returns the hub of the session's graph, started if there was none, and enters the session there.
-func (w *sockets) follow(s *session) (*hub, error) {
+// hold returns the hub of a graph, started if there was none. It is given back by release.
+func (w *sockets) hold(graph string) (*hub, error) {
 	w.mu.Lock()
-	h := w.hubs[s.graph]
+	defer w.mu.Unlock()
+	h := w.hubs[graph]
 	if h == nil {
 		if w.ended {
-			w.mu.Unlock()
 			return nil, errClosed
 		}
-		h = &hub{
-			sockets: w, graph: s.graph, ready: make(chan struct{}),
-			sessions: map[*session]struct{}{}, live: map[*session]struct{}{},
-		}
+		h = &hub{sockets: w, graph: graph, ready: make(chan struct{}), sessions: map[*session]struct{}{}}
 		h.ctx, h.stop = context.WithCancel(w.ctx)
-		w.hubs[s.graph] = h
+		w.hubs[graph] = h
 		w.metrics.hubs.Inc()
 		w.work.Go(h.run)
 	}
 	h.users++
-	w.mu.Unlock()
-	s.hub = h
-	h.enter(s)
 	return h, nil
 }
 
-// unfollow gives a hub back. The last to do so leaves it to end after a while, in which a client that reloads its page
+// release gives a hub back. The last to do so leaves it to end after a while, in which a client that reloads its page
 // finds it still there.
-func (w *sockets) unfollow(h *hub) {
+func (w *sockets) release(h *hub) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	h.users--
@@ -53,7 +49,7 @@ func (w *sockets) endIdle(h *hub) {
 	}
 }
 
-// abandon takes a failed hub out of use: the next session begins a new one.
+// abandon takes a failed hub out of use: the next who wants one begins a new one.
 func (w *sockets) abandon(h *hub) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,5 +62,15 @@ func (w *sockets) remove(h *hub) {
 	if w.hubs[h.graph] == h {
 		delete(w.hubs, h.graph)
 		w.metrics.hubs.Dec()
+	}
+}
+
+// tidy lets go of what hubs keep and nobody has needed for a while.
+func (w *sockets) tidy(now time.Time) {
+	w.mu.Lock()
+	hubs := slices.Collect(maps.Values(w.hubs))
+	w.mu.Unlock()
+	for _, h := range hubs {
+		h.tidy(now)
 	}
 }

@@ -1,9 +1,13 @@
 package transport
 
 import (
+	"errors"
 	"strconv"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"graphy/command"
 )
 
 // appendString appends text as a JSON string. Ids need no escaping and take the short way.
@@ -42,4 +46,25 @@ func appendArray[Value ~[]byte](dst []byte, values []Value) []byte {
 		dst = append(dst, value...)
 	}
 	return append(dst, ']')
+}
+
+// strictly refuses members that an object does not have.
+var strictly = json.RejectUnknownMembers(true)
+
+// decode decodes a small object; what names it in the refusal of one that is not as it should be.
+func decode(data []byte, into any, what string, how ...json.Options) error {
+	err := json.Unmarshal(data, into, how...)
+	var syntactic *jsontext.SyntacticError
+	var semantic *json.SemanticError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntactic):
+		return refuse(command.MalformedJSON, "the %s is not one JSON object: see byte %d", what, syntactic.ByteOffset)
+	case errors.As(err, &semantic) && semantic.JSONPointer != "":
+		detail := "has no place in such a " + what + ", or is of the wrong type"
+		return &command.Error{Code: command.InvalidPayload, Detail: string(semantic.JSONPointer) + " " + detail,
+			Fields: []command.FieldError{{Pointer: string(semantic.JSONPointer), Detail: detail}}}
+	}
+	return refuse(command.InvalidPayload, "the %s is not of its form", what)
 }

@@ -15,6 +15,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	waiting  prometheus.Gauge
+	streams  prometheus.Gauge
 }
 
 func newMetrics(registry *prometheus.Registry) *metrics {
@@ -28,6 +29,9 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		}, []string{"method", "route"})),
 		waiting: register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "graphy_http_long_polls", Help: "Requests that wait for changes.",
+		})),
+		streams: register(registry, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "graphy_http_streams", Help: "Server-Sent Events that are open.",
 		})),
 	}
 }

@@ -10,32 +10,20 @@ import (
 	"graphy/command"
 )
 
-// Header values that never change, shared by all answers: net/http only reads them.
-var (
-	noSniff     = []string{"nosniff"}
-	noStore     = []string{"no-store"}
-	noContent   = []string{"default-src 'none'; frame-ancestors 'none'"}
-	varyOrigin  = []string{"Origin"}
-	jsonType    = []string{"application/json"}
-	problemType = []string{"application/problem+json"}
-)
-
 // protect goes around every request: it recovers panics, sets the headers that every answer has, and keeps out
 // browsers of foreign origins.
 func (s *Server) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recoverPanic(w, r)
 		header := w.Header()
-		header["X-Content-Type-Options"] = noSniff
-		header["Content-Security-Policy"] = noContent
-		header["Cache-Control"] = noStore // where a handler does not know better
-		header["Vary"] = varyOrigin
+		s.setHeaders(header, r)
+		if err := s.checkOrigin(r); err != nil {
+			s.audit.denied(&caller{address: s.addressOf(r)}, "", err)
+			s.writeProblem(w, r, problemOf(err))
+			return
+		}
 		if origin := r.Header["Origin"]; len(origin) > 0 {
-			if !s.originAllowed(r) {
-				s.writeProblem(w, r, problemOf(refuse(forbidden, "origin %.200q may not call this server", origin[0])))
-				return
-			}
-			header["Access-Control-Allow-Origin"] = origin[:1]
+			header["Access-Control-Allow-Origin"] = origin
 			header["Access-Control-Expose-Headers"] = exposedHeaders
 			if isPreflight(r) {
 				answerPreflight(w)

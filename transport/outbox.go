@@ -2,138 +2,178 @@ package transport
 
 import (
 	"context"
+	"slices"
 	"sync"
-
-	"github.com/olahol/melody"
-
-	"graphy/eventstore"
 )
 
 const (
-	handedWindow = 16 // messages in melody's buffer; it drops what does not fit, so it is handed no more
-	closeReserve = 4  // room in it for close frames
-
-	liveFrames, liveBytes = 512, 1 << 20   // on the way; over either nothing live is added
-	roomFrames, roomBytes = 128, 256 << 10 // on the way; under both there is room for a sync or a page
-	readFrames, readBytes = 2048, 2 << 20  // on the way; over either the client is not listened to until there is room
-	mostBytes             = 16 << 20       // on the way beside a sync; over it the client is cut off
-	joinedBytes           = 64 << 10       // of frames joined into one message
+	readFrames = 2048      // replies, and
+	readBytes  = 2 << 20   // their bytes; over either the client is not listened to until there is room,
+	roomBytes  = 256 << 10 // which is below this, with no sync and no page of the log on its way
+	mostBytes  = 16 << 20  // of replies; over it the client is cut off
+	pongsMost  = 16        // control frames that wait; it is enough to answer the newest pings
+	keptFrames = 64        // capacity of an empty queue that is kept
 )
 
-// outbox is what is on its way to one connection, in order, and how far into the graph's history it leads. Melody's
-// own buffer drops what it cannot take; so frames wait here, where they are counted, and melody is handed a few at a
-// time. Replies are bounded by the commands under way, live frames by liveFrames and liveBytes.
+// outbox is what is on its way to one client alone: replies to what it sent, the sync or the page of the log that
+// brings it nearer to the present, and news of no consequence. Events are not in it: they lie in the hub's ring, and
+// the client's cursor says how far it has come there.
 //
-// Its methods never block, except awaitRoom.
+// While there is something to write, one goroutine writes it, see flush. No method blocks, except awaitRoom.
 type outbox struct {
-	ws     *melody.Session
-	batch  bool // frames may be joined, each on a line
-	window int  // messages that melody may have at a time
+	write func() // takes and writes until take reports that there is nothing more
 
-	mu        sync.Mutex
-	queue     [][]byte      // not handed to melody yet
-	handed    []parcel      // in melody's hands, oldest first
-	frames    int           // queued and handed
-	bytes     int           // of them
-	syncBytes int           // of the newest sync, until all is sent
-	ending    []byte        // close payload that goes behind the queue
-	closed    bool          // takes nothing any more
-	room      chan struct{} // closed when there is room; nil if nobody waits
+	mu       sync.Mutex    // after a hub's crowd, before its mu
+	flushing bool          // write is at work
+	closed   bool          // takes nothing any more
+	flushed  chan struct{} // closed when write ends; nil if nobody waits
+	room     chan struct{} // closed when there is room; nil if nobody waits
 
-	at      eventstore.Position // where the frames lead to
-	synced  bool                // at counts: a sync was sent
-	has     eventstore.Position // what the client has by its own account,
-	claims  bool                // when it asked for a sync,
-	reports bool                // or since
+	controls [][]byte // control frames, the first byte their opcode
+	replies  [][]byte
+	size     int      // bytes of replies
+	sync     *bulk    // the next sync
+	page     [][]byte // frames behind it
+	offers   [][]byte
+	offered  int    // bytes of offers
+	ending   []byte // close payload that goes behind all of them
+
+	progress
 }
 
-// parcel is one message that melody has.
-type parcel struct{ frames, bytes int }
+// start has what is there written. It is called with mu held.
+func (o *outbox) start() {
+	if !o.flushing {
+		o.flushing = true
+		go o.write()
+	}
+}
+
+// wake has the client sent what is new for it.
+func (o *outbox) wake() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.synced && !o.held && !o.closed {
+		o.start()
+	}
+}
 
 // reply adds a frame for this client alone. It reports false if the client takes too little of what it is sent.
 func (o *outbox) reply(frame []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.add(frame)
-	return o.bytes-o.syncBytes <= mostBytes
-}
-
-// add is called with mu held, as pump and the like are.
-func (o *outbox) add(frame []byte) {
 	if o.closed {
-		return
+		return true
 	}
-	o.queue = append(o.queue, frame)
-	o.frames++
-	o.bytes += len(frame)
-	o.pump()
+	o.replies = append(o.replies, frame)
+	o.size += len(frame)
+	o.start()
+	return o.size <= mostBytes
 }
 
-// pump hands melody what it has room for.
-func (o *outbox) pump() {
-	for len(o.handed) < o.window && len(o.queue) > 0 {
-		message, count, size := o.queue[0], 1, len(o.queue[0])
-		o.queue[0] = nil
-		o.queue = o.queue[1:]
-		if o.batch && len(o.queue) > 0 && size < joinedBytes {
-			message, count, size = o.join(message)
-		}
-		o.handed = append(o.handed, parcel{count, size})
-		_ = o.ws.Write(message) // fails only if the connection is closed, and then nobody misses it
+// offer adds frames that may get lost, all or none. It reports false if they are, because the client has enough to do
+// with what may not, or with those offered before: newer ones may be offered later.
+func (o *outbox) offer(frames ...[]byte) bool {
+	size := 0
+	for _, frame := range frames {
+		size += len(frame)
 	}
-	if len(o.queue) == 0 && o.ending != nil {
-		payload := o.ending
-		o.ending = nil
-		_ = o.ws.CloseWithMsg(payload)
-	}
-}
-
-// join takes frames off the queue and puts them behind first, each on a line. The size is without line ends.
-func (o *outbox) join(first []byte) (message []byte, count, size int) {
-	count, size = 1, len(first)
-	for count <= len(o.queue) && size+len(o.queue[count-1]) <= joinedBytes {
-		size += len(o.queue[count-1])
-		count++
-	}
-	message = append(make([]byte, 0, size+count), first...)
-	for i, frame := range o.queue[:count-1] {
-		message = append(append(message, '\n'), frame...)
-		o.queue[i] = nil
-	}
-	o.queue = o.queue[count-1:]
-	return message, count, size
-}
-
-// sent is told by melody that the oldest message it has is written.
-func (o *outbox) sent([]byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.handed) == 0 {
+	if o.closed || o.held && o.synced || o.size > roomBytes || o.offered > 0 {
+		return false
+	}
+	o.offers = append(o.offers, frames...)
+	o.offered += size
+	o.start()
+	return true
+}
+
+// control adds a control frame.
+func (o *outbox) control(opcode byte, payload []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed && len(o.controls) < pongsMost {
+		o.controls = append(o.controls, append([]byte{opcode}, payload...))
+		o.start()
+	}
+}
+
+// take fills w with what is to be written next. If there is nothing the goroutine that asks is to end: it reports false,
+// or, the last time, that the connection is to be closed.
+func (o *outbox) take(w *wire, h *hub) (todo, last bool) {
+	w.reset()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tellRoom()
+	for _, frame := range o.controls {
+		w.control(frame[0], frame[1:])
+	}
+	o.controls = nil
+	o.takeReplies(w)
+	if o.sync != nil {
+		w.bulk(o.sync)
+		o.sync = nil
+	}
+	count, _ := w.fill(o.page)
+	o.page = o.page[count:] // it is shared
+	if len(o.page) == 0 && o.synced && !o.held && !o.closed {
+		o.takeEvents(w, h)
+	}
+	if len(o.page) == 0 && o.synced {
+		count, size := w.fill(o.offers)
+		o.offers, o.offered = slices.Delete(o.offers, 0, count), o.offered-size
+	}
+	if w.empty() {
+		if o.ending == nil {
+			o.stop()
+			return false, false
+		}
+		w.control(closeFrame, o.ending)
+		o.ending = nil
+		last = true
+	}
+	w.end()
+	return true, last
+}
+
+func (o *outbox) takeReplies(w *wire) {
+	count, size := w.fill(o.replies)
+	o.size -= size
+	if count == len(o.replies) && count > keptFrames {
+		o.replies = nil
 		return
 	}
-	o.frames -= o.handed[0].frames
-	o.bytes -= o.handed[0].bytes
-	o.handed = append(o.handed[:0], o.handed[1:]...)
-	if o.frames == 0 {
-		o.syncBytes = 0
+	o.replies = slices.Delete(o.replies, 0, count)
+}
+
+// stop notes that nobody writes any more. It is called with mu held.
+func (o *outbox) stop() {
+	o.flushing = false
+	o.tellRoom()
+	if o.flushed != nil {
+		close(o.flushed)
+		o.flushed = nil
 	}
-	o.pump()
+}
+
+func (o *outbox) hasRoom() bool { return o.sync == nil && len(o.page) == 0 && o.size <= roomBytes }
+
+func (o *outbox) tellRoom() {
 	if o.room != nil && o.hasRoom() {
 		close(o.room)
 		o.room = nil
 	}
 }
 
-func (o *outbox) hasRoom() bool { return o.frames <= roomFrames && o.bytes <= roomBytes }
-
 // isCongested tells whether so much is on its way that no more may be asked for.
 func (o *outbox) isCongested() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.frames > readFrames || o.bytes-o.syncBytes > readBytes
+	return len(o.replies) > readFrames || o.size > readBytes
 }
 
-// awaitRoom waits until most is sent, and reports whether that came to be before ctx was done. A client that takes
+// awaitRoom waits until most is written, and reports whether that came to be before ctx was done. A client that takes
 // nothing at all meets the write deadline, which ends the session and its ctx.
 func (o *outbox) awaitRoom(ctx context.Context) bool {
 	for {
@@ -164,15 +204,39 @@ func (o *outbox) finish(payload []byte, dropQueue bool) {
 	}
 	o.closed = true
 	if dropQueue {
-		o.queue = nil
+		o.forget()
 	}
 	o.ending = payload
-	o.pump()
+	o.start()
 }
 
 // drop forgets everything: the connection is gone.
 func (o *outbox) drop() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.closed, o.queue, o.ending = true, nil, nil
+	o.closed, o.ending = true, nil
+	o.forget()
+}
+
+func (o *outbox) forget() {
+	if o.sync != nil || len(o.page) > 0 { // the cursor has passed them
+		o.synced = false
+	}
+	o.controls, o.replies, o.size, o.sync, o.page, o.offers, o.offered = nil, nil, 0, nil, nil, nil, 0
+}
+
+// written returns a channel that is closed when nothing is left to write.
+func (o *outbox) written() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.flushed != nil {
+		return o.flushed
+	}
+	flushed := make(chan struct{})
+	if o.flushing {
+		o.flushed = flushed
+	} else {
+		close(flushed)
+	}
+	return flushed
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+
 	"graphy/transport/auth"
 )
 
@@ -33,9 +35,15 @@ func (s *Server) putPolicy(c echo.Context) error {
 		s.services.Commands.Refused(request.graph, request.Identity, err)
 		return err
 	}
+	if err := s.chargeCommand(c, &request, 1); err != nil {
+		return err
+	}
 	outcome, status, err := s.settle(c.Request().Context(), request, cmd)
 	if err != nil {
 		return err
+	}
+	if !cmd.DryRun {
+		s.audit.act("policy set", &request.caller, request.graph, zap.Uint64("version", uint64(outcome.Version)))
 	}
 	if !request.wait { // the policy holds for whatever comes behind it in the log: there is nothing to wait for
 		status = http.StatusOK

@@ -22,21 +22,24 @@ type Tickets interface {
 	Take(ctx context.Context, id string) ([]byte, error)
 }
 
-// Sighting says what a client has of a graph.
+// Sighting says what one connection of a client has of a graph.
 type Sighting struct {
 	Graph, User, Client string
-	Has                 eventstore.Position // everything up to it
-	Left                bool                // it is gone and may come back
+	Connection          string              // names it among those of all processes
+	Follows             string              // the connection of the same client that it goes on from; "" if none
+	Has                 eventstore.Position // everything up to it,
+	Known               bool                // by the client's own account; else it may be less, and only the version counts
+	Left                bool                // it is gone, and the client may come back
 	At                  time.Time
 }
 
 // Clients remember, across processes and for a grace period after they were last heard of, which clients there are and
 // what they have.
 type Clients interface {
-	// Save takes in what was seen lately, oldest first.
+	// Save takes in what was seen lately, of each connection one sighting. It may be called again with the same.
 	Save(ctx context.Context, seen []Sighting) error
-	// Find returns what a client had of graph; false if it was not heard of within the grace period.
-	Find(ctx context.Context, graph, user, client string) (eventstore.Position, bool, error)
+	// Find returns the last sighting of each connection of a client that was heard of within the grace period.
+	Find(ctx context.Context, graph, user, client string) ([]Sighting, error)
 	// Needed returns the lowest version of graph that a client within its grace period has; false if there is none.
 	Needed(ctx context.Context, graph string) (eventstore.Version, bool, error)
 }

@@ -129,14 +129,22 @@ func appendStats(dst []byte, stats *projection.Stats) []byte {
 
 // deleteGraph removes a graph with all that is kept of it.
 func (s *Server) deleteGraph(c echo.Context) error {
-	ctx, cancel, graph, err := s.openGraphQuery(c, auth.Owner)
+	graph, err := idParam(c, "graphId")
+	if err != nil {
+		return err
+	}
+	who, ctx, cancel, err := s.openQueryAs(c, graph, auth.Owner)
 	if err != nil {
 		return err
 	}
 	defer cancel()
+	if err := s.chargeRequest(c, &who, graph); err != nil {
+		return err
+	}
 	if err := s.services.Commands.Delete(ctx, graph); err != nil {
 		return err
 	}
+	s.audit.act("graph deleted", &who, graph)
 	s.states.forget(graph)
 	s.tails.kept.Invalidate(graph)
 	return c.NoContent(http.StatusNoContent)

@@ -13,8 +13,8 @@ import (
 // maxVersion is the highest version that can be asked for: numbers are exact up to there everywhere.
 const maxVersion = 1<<53 - 1
 
-// later are parameters that API.md has and this server does not serve: to ignore one would answer another question.
-var later = []string{"ticket"}
+// elsewhere are parameters of other routes, which are known by name, and wanted here by mistake.
+var elsewhere = []string{"ticket"}
 
 // query is the parameters of a request, read strictly: a handler takes what it knows, and done refuses the rest.
 // Errors are kept, so that handlers read as a list of what they take; done returns the first.
@@ -130,7 +130,7 @@ func (q *query) choice(name string, words ...string) string {
 // done returns what was wrong, which may be that a parameter is left over.
 func (q *query) done() error {
 	if len(q.names) > 0 {
-		if slices.Contains(later, q.names[0]) {
+		if slices.Contains(elsewhere, q.names[0]) {
 			q.fail("query parameter %q is not supported here", q.names[0])
 		}
 		q.fail("query parameter %.64q is not known here", q.names[0])

@@ -2,11 +2,9 @@ package transport
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"graphy/command"
 	"graphy/eventstore"
@@ -27,10 +25,14 @@ func (s *session) receive(message []byte) {
 }
 
 func (s *session) receiveFrame(frame []byte) {
-	if s.isCongested() && !s.awaitRoom(s.ctx) || s.over.Load() {
+	if s.isCongested() && !s.awaitHearing() || s.over.Load() {
 		return
 	}
-	switch kind := strings.ToLower(frameType(frame)); kind {
+	kind := strings.ToLower(frameType(frame))
+	if !s.isInRate(kind, frame) {
+		return
+	}
+	switch kind {
 	case "command":
 		s.submit(frame, s.sockets.server.parser.ParseFrame)
 	case "undo", "redo":
@@ -39,9 +41,22 @@ func (s *session) receiveFrame(frame []byte) {
 		s.heartbeat(frame)
 	case "request_sync":
 		s.requestSync(frame)
+	case "presence":
+		s.presence(frame)
+	case "auth":
+		s.authenticate(frame)
 	default:
 		s.refuseFrame(frame, kind)
 	}
+}
+
+// awaitHearing waits until the client has taken most of its answers.
+func (s *session) awaitHearing() bool {
+	s.deaf.Store(true)
+	room := s.awaitRoom(s.ctx)
+	s.line.heard.Store(s.sockets.clock.Load())
+	s.deaf.Store(false)
+	return room
 }
 
 // send queues a frame for this client alone. One that takes too little of what it is sent is cut off.
@@ -53,7 +68,7 @@ func (s *session) send(frame []byte) {
 
 func (s *session) sendError(err error) { s.send(errorFrame(problemOf(err))) }
 
-// heartbeat notes what the client has applied and answers how far the graph is known to be.
+// heartbeat notes what the client has applied and answers how far it has been sent events.
 func (s *session) heartbeat(frame []byte) {
 	var beat struct {
 		Type          string  `json:"type"`
@@ -64,11 +79,9 @@ func (s *session) heartbeat(frame []byte) {
 		return
 	}
 	if beat.ClientVersion != nil {
-		if has, ok := s.hub.positionOf(eventstore.Version(*beat.ClientVersion)); ok {
-			s.report(has)
-		}
+		s.applied(eventstore.Version(*beat.ClientVersion))
 	}
-	s.send(heartbeatFrame(s.hub.position().Version))
+	s.send(heartbeatFrame(s.position().Version))
 }
 
 // requestSync has the session caught up from where the client says it is.
@@ -94,30 +107,14 @@ func (s *session) requestSync(frame []byte) {
 		}
 		question.hash, question.hashed = eventstore.Hash(*request.Hash), true
 	}
-	if !s.hub.demand(s, question) {
+	if !s.demand(question) {
 		s.sendError(refuse(command.Unavailable, "more than %d syncs are asked for already", asksMost))
 	}
 }
 
-// strictly refuses members that a type of frame does not have.
-var strictly = json.RejectUnknownMembers(true)
-
 // decodeFrame decodes a small frame.
 func decodeFrame(frame []byte, into any, how ...json.Options) error {
-	err := json.Unmarshal(frame, into, how...)
-	var syntactic *jsontext.SyntacticError
-	var semantic *json.SemanticError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &syntactic):
-		return refuse(command.MalformedJSON, "the frame is not one JSON object: see byte %d", syntactic.ByteOffset)
-	case errors.As(err, &semantic) && semantic.JSONPointer != "":
-		detail := "has no place in such a frame, or is of the wrong type"
-		return &command.Error{Code: command.InvalidPayload, Detail: string(semantic.JSONPointer) + " " + detail,
-			Fields: []command.FieldError{{Pointer: string(semantic.JSONPointer), Detail: detail}}}
-	}
-	return refuse(command.InvalidPayload, "the frame is not of its type's form")
+	return decode(frame, into, "frame", how...)
 }
 
 // refuseFrame answers a frame that nothing here handles.
@@ -133,7 +130,7 @@ func (s *session) refuseFrame(frame []byte, kind string) {
 	switch kind {
 	case "":
 		err = refuse(command.InvalidPayload, "the frame names no type")
-	case "presence", "auth":
+	case "presence":
 		err = refuse(command.UnknownCommand, "frames of type %q are not supported here", kind)
 	}
 	if named.OperationID != "" && command.CheckID(named.OperationID, "") == nil {

@@ -51,7 +51,7 @@ func (s *Server) getOperation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel, err := s.openQuery(c, graph, auth.Viewer)
+	who, ctx, cancel, err := s.openQueryAs(c, graph, auth.Viewer)
 	if err != nil {
 		return err
 	}
@@ -59,6 +59,9 @@ func (s *Server) getOperation(c echo.Context) error {
 	operation, err := s.services.Commands.Operation(ctx, graph, id)
 	if err != nil {
 		return err
+	}
+	if mayDo(&who.principal, operation.GraphID, auth.Viewer) != nil { // as if there were none
+		return &command.Error{Code: command.NotFound, Detail: "there is no such operation", OperationID: id}
 	}
 	buffer := borrow()
 	defer giveBack(buffer)

@@ -25,6 +25,9 @@ func (s *Server) routes() *echo.Echo {
 		s.handle(e, http.MethodPut, basePath+"/graphs/:graphId/policy", s.putPolicy)
 		s.get(e, "/graphs/:graphId/operations/:operationId", s.getOperation)
 		s.get(e, "/operations/:operationId", s.getOperation)
+		if s.services.Tickets != nil {
+			s.post(e, "/tickets", s.postTicket)
+		}
 		s.get(e, "/graphs", s.getGraphs)
 		s.get(e, "/graphs/:graphId/state", s.getState)
 		s.get(e, "/graphs/:graphId/changes", s.getChanges)

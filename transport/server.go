@@ -18,6 +18,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +29,7 @@ import (
 	"graphy/command"
 	"graphy/eventstore"
 	"graphy/projection"
+	"graphy/transport/limit"
 )
 
 // Commands carries out what changes a graph; *command.Processor is one.
@@ -56,6 +59,8 @@ type Services struct {
 	Tickets  Tickets
 	Clients  Clients
 	Presence Presence
+	// Rates are the buckets of rates that processes share. With nil each process has its own.
+	Rates limit.Source
 	// Ready says whether the process can do its work; it is asked for each /readyz.
 	Ready func(ctx context.Context) Readiness
 }
@@ -76,6 +81,7 @@ type Options struct {
 
 	Limits command.Limits // of what commands hold; a Processor's are the same
 
+	Beat       time.Duration // between comments in an idle event stream; default 15s
 	BodyLimit  int           // bytes of a body or frame; default 1 MiB
 	CacheBytes int           // encoded states kept; default 64 MiB
 	LongPolls  int           // requests that wait for changes at a time; default 10,000
@@ -83,7 +89,12 @@ type Options struct {
 	PastReads  int           // queries of the past that work at a time; default 4
 	ReadLimit  time.Duration // the longest a query waits for the stores; default 2.5s
 	WaitLimit  time.Duration // the longest a command waits to be completed; default 5s
-	Sockets    int           // WebSockets open at a time; default 10,000
+	Grace      time.Duration // how long a client that left can come back and be continued; default 300s
+
+	Rates          RateOptions      // of requests, commands and frames; the zero value: none
+	Connections    ConnectionLimits // of what stays open: WebSockets and streams
+	TrustedProxies []netip.Prefix   // whose word on a client's address counts; default nobody's
+	Timeouts       Timeouts         // of HTTPServer
 
 	Logger   *zap.Logger          // default discards
 	Registry *prometheus.Registry // where metrics go; default one of its own
@@ -95,6 +106,7 @@ type Server struct {
 	opts     Options
 	parser   *command.Parser
 	logger   *zap.Logger
+	audit    *audit
 	metrics  *metrics
 	states   *states
 	tails    *tails
@@ -107,11 +119,14 @@ type Server struct {
 	serving context.Context // done when Drain begins
 	drain   context.CancelFunc
 
-	sockets *sockets // the WebSocket half, see ws.go
+	sockets     *sockets // the WebSocket half, see ws.go
+	connections *connections
+	rates       *rates
 }
 
 // New returns a Server on services. It starts nothing.
 func New(services Services, opts Options) *Server {
+	opts.Beat = cmp.Or(opts.Beat, 15*time.Second)
 	opts.BodyLimit = cmp.Or(opts.BodyLimit, command.MaxBody)
 	opts.CacheBytes = cmp.Or(opts.CacheBytes, 64<<20)
 	opts.LongPolls = cmp.Or(opts.LongPolls, 10_000)
@@ -119,17 +134,22 @@ func New(services Services, opts Options) *Server {
 	opts.PastReads = cmp.Or(opts.PastReads, 4)
 	opts.ReadLimit = cmp.Or(opts.ReadLimit, 2500*time.Millisecond)
 	opts.WaitLimit = cmp.Or(opts.WaitLimit, 5*time.Second)
-	opts.Sockets = cmp.Or(opts.Sockets, 10_000)
+	opts.Grace = cmp.Or(opts.Grace, 300*time.Second)
+	opts.Connections = opts.Connections.orDefault(opts.Development)
+	opts.Timeouts = opts.Timeouts.orDefault()
 	opts.Logger = cmp.Or(opts.Logger, zap.NewNop())
 	opts.Registry = cmp.Or(opts.Registry, prometheus.NewRegistry())
 	s := &Server{services: services, opts: opts, parser: command.NewParser(opts.Limits), logger: opts.Logger}
+	s.audit = newAudit(opts.Logger)
 	s.serving, s.drain = context.WithCancel(context.Background())
 	s.metrics = newMetrics(opts.Registry)
 	s.states = newStates(services.Models, opts.CacheBytes)
 	s.tails = newTails(services.Log, opts.CacheBytes/2)
 	s.past = make(chan struct{}, opts.PastReads)
+	s.connections = newConnections(opts.Connections)
+	s.rates = newRates(services.Rates, opts.Rates, opts.Registry, opts.Logger)
 	s.sockets = newSockets(s)
-	s.public = s.protect(s.routes())
+	s.public = s.protect(s.limitAddresses(s.routes()))
 	s.admin = s.protect(s.adminRoutes())
 	return s
 }
@@ -146,11 +166,12 @@ func (s *Server) HTTPServer(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
 		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       time.Minute,
-		WriteTimeout:      2 * time.Minute,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: s.opts.Timeouts.Header,
+		ReadTimeout:       s.opts.Timeouts.Request,
+		WriteTimeout:      s.opts.Timeouts.Answer,
+		IdleTimeout:       s.opts.Timeouts.Idle,
 		MaxHeaderBytes:    32 << 10,
+		ConnContext:       noticeVanished,
 		ErrorLog:          zap.NewStdLog(s.logger),
 	}
 }
@@ -158,6 +179,10 @@ func (s *Server) HTTPServer(addr string, handler http.Handler) *http.Server {
 // Run does the work between requests until ctx is done: hubs and sessions of WebSockets. It returns nil when ctx
 // ended it.
 func (s *Server) Run(ctx context.Context) error {
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() { s.rates.run(ctx) })
+	defer sweeping.Wait()
+	defer s.audit.flush()
 	err := s.sockets.run(ctx)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil

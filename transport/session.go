@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/gorilla/websocket"
@@ -15,8 +16,8 @@ import (
 
 // session is one connection: who it is, where it stands in the graph's history, and what is on its way to it.
 //
-// It is live while the hub hands it each event as it comes, and catching up otherwise: at first, when it asked for a
-// sync, and when it was too slow for live. Then one goroutine of its own (catchUp) sends it what it lacks.
+// One goroutine of its own listens, for as long as the connection lasts. Others come and go: flush while there is
+// something to write, catchUp while the client is to be brought nearer to the present.
 type session struct {
 	sockets  *sockets
 	graph    string
@@ -33,62 +34,69 @@ type session struct {
 	inFlight atomic.Int64 // commands that wait for their answer
 	over     atomic.Bool  // nothing is sent or taken any more
 	polite   atomic.Bool  // the client said good-bye
+	deaf     atomic.Bool  // it is not listened to for now
 
-	// Guarded by hub.mu.
-	catching bool
-	asks     []ask
-
+	answered func() // lets go of the request that it came with
+	ws       *melody.Session
+	line     line
 	outbox
+	standing
+	membership
+	pace pace
 }
 
-// begin is called when the connection is open; reading from it starts when it returns. So nothing that the client
-// sends is looked at before its sync is on the way.
+// begin is called when the connection is open, and returns when it is closed.
 func (s *session) begin(ws *melody.Session) {
-	s.ws = ws
+	defer s.recoverPanic()
+	s.ws, ws.Request = ws, nil // which holds much
+	s.line.told = s.overheard
+	s.line.heard.Store(s.sockets.clock.Load())
+	s.answered()
 	if code, reason := s.sockets.admit(s); code != 0 {
 		s.end(code, reason)
-		return
-	}
-	if err := s.join(); err != nil {
+	} else if err := s.join(); err != nil {
 		s.endUnreadable(err)
+	} else {
+		s.sockets.expiries.set(s, s.principal.Load().Expires)
 	}
+	s.listen() // nothing that the client sends is looked at before its sync is on the way
 }
 
-// join sends the first sync and lets the session catch up with what happened meanwhile.
+// join sends the first sync and lets the events through that follow it.
 func (s *session) join() error {
 	ctx, cancel := context.WithTimeout(s.ctx, s.sockets.limits.join)
 	defer cancel()
-	s.catching = true // until resume, nobody else sends to it
-	h, err := s.sockets.follow(s)
+	h, err := s.sockets.hold(s.graph)
 	if err != nil {
 		return err
 	}
+	s.mu.Lock() // whoever ends the session meanwhile has it flushed
+	s.hub = h
+	s.mu.Unlock()
+	h.enter(s)
 	if err := h.wait(ctx); err != nil {
 		return err
 	}
-	question := s.first
-	if last, back := s.sockets.left.take(s.key()); back {
-		question.reconnected = true
-		if !question.known {
-			question = ask{known: true, claimed: true, version: last.Version, hash: last.Hash, hashed: true, reconnected: true}
-		}
-	}
-	answer, err := s.answer(ctx, question)
-	if err != nil {
+	if err := s.tell(ctx, s.comeBack(ctx)); err != nil {
 		return err
 	}
-	s.restart(answer)
-	h.resume(s)
+	s.resume()
+	s.sockets.clients.enter(s)
+	s.sockets.presences.enter(s)
 	return nil
 }
 
 // end sends a close frame behind what is on its way. Nothing is sent or taken afterwards.
 func (s *session) end(code int, reason string) {
+	s.endWith(code, melody.FormatCloseMessage(code, reason), code == closeTooSlow)
+}
+
+func (s *session) endWith(code int, payload []byte, dropQueue bool) {
 	if s.over.Swap(true) {
 		return
 	}
 	s.sockets.metrics.closed(code)
-	s.outbox.finish(melody.FormatCloseMessage(code, reason), code == closeTooSlow)
+	s.finish(payload, dropQueue)
 	s.cancel()
 }
 
@@ -101,53 +109,39 @@ func (s *session) endUnreadable(err error) {
 	s.end(websocket.CloseTryAgainLater, "the graph cannot be read for now")
 }
 
-// failed is told of errors by melody: reading has ended, or a write failed; the connection is closed next. Closing
-// here would come back here.
-func (s *session) failed(err error) {
-	if errors.Is(err, melody.ErrWriteClosed) {
-		return // it was closed between two looks
-	}
-	if errors.Is(err, melody.ErrMessageBufferFull) { // the outbox hands over no more than fits
-		s.sockets.server.logger.Error("websocket frame lost", zap.String("graphId", s.graph))
-	}
-	var closed *websocket.CloseError
-	if errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure {
-		s.polite.Store(true)
-	}
-	s.over.Store(true)
-	s.cancel()
-}
-
 // disconnected is called once, when the connection is closed.
 func (s *session) disconnected() {
 	s.over.Store(true)
 	s.cancel()
 	if s.hub != nil {
 		s.hub.leave(s)
-		s.remember()
+		s.sockets.presences.leave(s)
+		s.sockets.clients.leave(s)
 	}
-	s.outbox.drop()
+	s.drop()
+	s.sockets.expiries.forget(s)
 	s.sockets.forget(s)
 }
 
-// abort cuts the connection.
-func (s *session) abort() {
-	if conn, ok := s.ws.WebsocketConnection().NetConn().(*gatherConn); ok {
-		conn.abort()
+// cut ends the connection at once.
+func (s *session) cut() {
+	s.over.Store(true)
+	s.cancel()
+	if s.line.Conn != nil {
+		_ = s.line.Conn.Close()
+	}
+}
+
+// recoverPanic is deferred by each goroutine of a session: none of them takes the process along.
+func (s *session) recoverPanic() {
+	if cause := recover(); cause != nil {
+		s.sockets.server.logger.Error("panic in a websocket session", zap.String("graphId", s.graph),
+			zap.Any("panic", cause), zap.ByteString("stack", debug.Stack()))
+		s.lost()
 	}
 }
 
 // key says which client of whom, on which graph, this is.
 func (s *session) key() clientKey {
 	return clientKey{graph: s.graph, user: s.identity.UserID, client: s.identity.ClientID}
-}
-
-// remember keeps what the client is known to have, for the case that it comes back.
-func (s *session) remember() {
-	if !s.named {
-		return
-	}
-	if has, ok := s.known(s.polite.Load()); ok {
-		s.sockets.left.put(s.key(), has, s.sockets.limits.remember)
-	}
 }

@@ -31,14 +31,16 @@ type site struct {
 	models    *modelmemory.Models
 	projector *projection.Projector
 	commands  *faultyCommands
+	tickets   *memoryTickets
 	server    *Server
 	http      *httptest.Server
 	logged    *observer.ObservedLogs
 
 	mu        sync.Mutex
 	ready     Readiness
-	failLog   error // of every call to the log while set
-	failModel error // of every call to the read models while set
+	failLog   error  // of every call to the log while set, or
+	failCall  string // of these alone
+	failModel error  // of every call to the read models while set
 }
 
 // faultyCommands is a Processor until answer is set.
@@ -46,6 +48,7 @@ type faultyCommands struct {
 	Commands
 	mu     sync.Mutex
 	answer func(*command.Command) (command.Outcome, error)
+	submit func(*command.Command, func(command.Outcome, error))
 }
 
 func (f *faultyCommands) Do(ctx context.Context, graph string, cmd *command.Command) (command.Outcome, error) {
@@ -73,20 +76,36 @@ func (f *faultyCommands) failWith(fail func() error) {
 	f.answerWith(func(*command.Command) (command.Outcome, error) { return command.Outcome{}, fail() })
 }
 
-// noRecorder keeps nothing of operations.
-type noRecorder struct{}
+// recorder keeps of each operation what was recorded last.
+type recorder struct {
+	mu      sync.Mutex
+	entries map[string]command.Entry
+}
 
-func (noRecorder) Record(...command.Entry) {}
-func (noRecorder) Find(context.Context, string) (command.Entry, bool, error) {
-	return command.Entry{}, false, nil
+func (r *recorder) Record(entries ...command.Entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, entry := range entries {
+		r.entries[entry.OperationID] = entry
+	}
+}
+
+func (r *recorder) Find(_ context.Context, id string) (command.Entry, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	entry, found := r.entries[id]
+	return entry, found, nil
 }
 
 // newSite starts a site in development mode; change adapts its options.
 func newSite(t testing.TB, change ...func(*Options)) *site {
-	s := &site{t: t, log: eventmemory.New(), ready: Readiness{OK: true}}
-	s.log.Fail = func(string, string) error {
+	s := &site{t: t, log: eventmemory.New(), tickets: &memoryTickets{}, ready: Readiness{OK: true}}
+	s.log.Fail = func(call, _ string) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.failCall != "" && call != s.failCall {
+			return nil
+		}
 		return s.failLog
 	}
 	s.models = modelmemory.New(s.log)
@@ -102,9 +121,9 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 	for _, change := range change {
 		change(&opts)
 	}
-	processor := command.New(s.log, s.models, noRecorder{}, command.Options{Limits: opts.Limits})
+	processor := command.New(s.log, s.models, &recorder{entries: map[string]command.Entry{}}, command.Options{Limits: opts.Limits})
 	s.commands = &faultyCommands{Commands: processor}
-	s.server = New(Services{Commands: s.commands, Log: s.log, Models: s.models, Await: s.projector.Await,
+	s.server = New(Services{Commands: s.commands, Log: s.log, Models: s.models, Await: s.projector.Await, Tickets: s.tickets,
 		Ready: func(context.Context) Readiness {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -12,8 +12,13 @@ type socketMetrics struct {
 	hubs     prometheus.Gauge
 	lagging  prometheus.Counter
 	closes   *prometheus.CounterVec
-	gather   gatherCounts
+	reads    prometheus.Counter
+	states   prometheus.Counter
+	writes   writeCounts
 }
+
+// writeCounts tell how many frames leave together.
+type writeCounts struct{ frames, flushes, bytes prometheus.Counter }
 
 func newSocketMetrics(registry *prometheus.Registry) socketMetrics {
 	counter := func(name, help string) prometheus.Counter {
@@ -25,12 +30,14 @@ func newSocketMetrics(registry *prometheus.Registry) socketMetrics {
 	return socketMetrics{
 		sessions: gauge("graphy_websocket_sessions", "Open connections."),
 		hubs:     gauge("graphy_websocket_hubs", "Graphs followed for them."),
-		lagging:  counter("graphy_websocket_lagging_total", "Times a session was too slow for live frames and was caught up later."),
+		lagging:  counter("graphy_websocket_lagging_total", "Times a session fell so far behind that it was given a state."),
 		closes: register(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "graphy_websocket_closes_total", Help: "Connections closed by the server, by close code.",
 		}, []string{"code"})),
-		gather: gatherCounts{
-			writes:  counter("graphy_websocket_writes_total", "Frames written."),
+		reads:  counter("graphy_websocket_log_reads_total", "Reads of the log for those who joined late or fell behind."),
+		states: counter("graphy_websocket_states_total", "States loaded for those who joined or fell far behind."),
+		writes: writeCounts{
+			frames:  counter("graphy_websocket_writes_total", "Frames written."),
 			flushes: counter("graphy_websocket_flushes_total", "System calls that carried them."),
 			bytes:   counter("graphy_websocket_bytes_total", "Bytes in them."),
 		},

@@ -36,6 +36,7 @@ type encodedState struct {
 
 	compress sync.Once
 	gzip     []byte
+	deflated []byte // within gzip
 }
 
 func newStates(models projection.ReadModels, limit int) *states {
@@ -142,8 +143,20 @@ func (e *encodedState) Gzip() []byte {
 		var out bytes.Buffer
 		writer, _ := gzip.NewWriterLevel(&out, gzip.DefaultCompression) // fails for a level out of range alone
 		_, _ = writer.Write(e.JSON)                                     // a bytes.Buffer takes everything
+		_ = writer.Flush()
+		flushed := out.Len()
 		_ = writer.Close()
 		e.gzip = out.Bytes()
+		e.deflated = e.gzip[gzipHeader:flushed]
 	})
 	return e.gzip
+}
+
+// gzipHeader is the length of what gzip puts before the compressed bytes of a file without a name (RFC 1952, 2.3).
+const gzipHeader = 10
+
+// Deflated returns the JSON as DEFLATE blocks, none of them the final one, that end at a byte: out of the same bytes.
+func (e *encodedState) Deflated() []byte {
+	e.Gzip()
+	return e.deflated
 }

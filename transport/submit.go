@@ -14,6 +14,8 @@ func (s *session) submit(frame []byte, parse func([]byte, command.Identity) (*co
 	services := &s.sockets.server.services
 	parsed, err := parse(frame, s.identity)
 	switch {
+	case s.denies(parsed, err):
+	case err == nil && s.isOverRate(parsed):
 	case err != nil:
 		if services.Commands != nil {
 			services.Commands.Refused(s.graph, s.identity, err)
@@ -85,7 +87,7 @@ func (s *session) refuseCommand(operation string, err error, targets func() []co
 
 // tellsState tells whether a refusal comes with values to fall back to: not if the stores are out of reach.
 func tellsState(code command.Code) bool {
-	return code != command.Unavailable && code != command.OutcomeUnknown && code != command.Internal
+	return code != rateLimited && code != command.Unavailable && code != command.OutcomeUnknown && code != command.Internal
 }
 
 // lookUp reads entities on a goroutine, which counts as a command under way, and hands them to then. It reports false

@@ -7,7 +7,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/oklog/ulid/v2"
-	"go.uber.org/zap"
 
 	"graphy/command"
 	"graphy/eventstore"
@@ -44,29 +43,22 @@ func (w *sockets) serve(c echo.Context, graph string, q *query) error {
 	if err != nil {
 		return err
 	}
-	defer s.cancel()
-	err = w.melody.HandleRequestWithKeys(gatherWriter{c.Response(), w.metrics.gather}, c.Request(), map[string]any{sessionKey: s})
-	if err != nil { // the Upgrader has answered, or there is nobody left to answer
-		w.server.logger.Debug("no websocket", zap.String("graphId", graph), zap.Error(err))
-	}
+	w.accept(c.Response(), c.Request(), s)
 	return nil
 }
 
 // newSession reads who subscribes, and from where. Who may not is let in all the same, to be told by a close code: a
 // browser sees nothing else.
 func (w *sockets) newSession(r *http.Request, graph string, q *query) (*session, error) {
-	s := &session{sockets: w, graph: graph, outbox: outbox{window: handedWindow}}
-	var err error
-	if s.identity, err = w.server.identify(r, q); err != nil {
-		switch problemOf(err).code {
-		case unauthenticated:
-			s.unwelcome = closeBadToken
-		case forbidden:
-			s.unwelcome = closeForbidden
-		default:
+	s := &session{membership: membership{connection: ulid.Make().String()}, sockets: w, graph: graph,
+		line: line{patience: w.limits.write, counts: w.metrics.writes, clock: &w.clock}}
+	who, err := w.server.enterStream(r, q, graph)
+	if err != nil {
+		if s.unwelcome = closeOf(err); s.unwelcome == 0 {
 			return nil, err
 		}
 	}
+	s.stand(&who)
 	if client, given := q.take("clientId"); given {
 		if err := command.CheckID(client, ""); err != nil {
 			return nil, err
@@ -82,6 +74,8 @@ func (w *sockets) newSession(r *http.Request, graph string, q *query) (*session,
 		return nil, err
 	}
 	s.ctx, s.cancel = context.WithCancel(w.ctx)
+	s.held = true // until it has its sync
+	s.write, s.chase = s.flush, func() { w.spawn(s.catchUp) }
 	return s, nil
 }
 
@@ -98,7 +92,7 @@ func (q *query) subscription(s *session) {
 	}
 	switch batch, given := q.take("batch"); {
 	case given && batch == "true":
-		s.batch, s.window = true, 1
+		s.batch = true
 	case given && batch != "false":
 		q.fail(`query parameter "batch" is %.64q, not true or false`, batch)
 	}

@@ -3,20 +3,14 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"graphy/eventstore"
-	"graphy/projection"
 )
 
 // full is the status of a sync that brings the whole state because it was asked for or the way is too long.
 const full deltaStatus = "full"
 
-const (
-	syncChanges, syncBytes = 1000, 1 << 20   // most that a sync brings as changes
-	staleState             = 2 * time.Second // how long a read model may show a history that is not the log's
-)
+const syncChanges, syncBytes = 1000, 1 << 20 // most that a sync brings as changes
 
 // ask is what a sync has to answer.
 type ask struct {
@@ -49,6 +43,7 @@ func (s *session) answerOnce(ctx context.Context, a ask) (answer, error) {
 		if way.status == inSync || way.status == behind {
 			if a.claimed && way.from.Version == a.version {
 				s.claim(way.from)
+				s.sockets.clients.reported(s)
 			}
 			frame.status, frame.at = way.status, way.at
 			return answer{frame.withChanges(way.updates), way.at}, nil
@@ -58,12 +53,21 @@ func (s *session) answerOnce(ctx context.Context, a ask) (answer, error) {
 	if frame.status == "" {
 		frame.status = full
 	}
-	state, at, err := s.hub.state(ctx)
+	atLeast := s.position().Version // never older than what it was sent, unless that is void
+	if frame.status == reset {
+		atLeast = 0
+	}
+	state, err := s.hub.state(ctx, atLeast)
 	if err != nil {
 		return answer{}, err
 	}
-	frame.at = at
-	return answer{frame.withState(state), at}, nil
+	frame.at = state.Position
+	s.disclaim()
+	s.sockets.clients.reported(s)
+	if s.line.deflates && len(state.JSON) >= worthCompressing {
+		return answer{frame.withDeflated(state), frame.at}, nil
+	}
+	return answer{frame.withState(state), frame.at}, nil
 }
 
 // way leads from a client's version to one at or near the head, as state_update frames.
@@ -73,104 +77,69 @@ type way struct {
 	updates  [][]byte
 }
 
-// delta finds the way from what the client has: out of the ring if it reaches back that far, else from the log.
+// delta finds the way from what the client has: out of the ring, and before that out of pages of the log that all who
+// join share.
 func (h *hub) delta(ctx context.Context, a ask) (way, error) {
-	if found, ok := h.nearDelta(a); ok {
-		return found, nil
-	}
-	limit := syncChanges
-	if a.version+syncChanges < h.position().Version {
-		limit = 1 // too far for changes: it is only to be seen whether the histories agree
-	}
-	d, err := readDelta(ctx, h.sockets.server.tails, changesRequest{
-		graph: h.graph, since: a.version, limit: limit, hash: a.hash, hasHash: a.hashed})
-	if err != nil {
-		return way{}, err
-	}
-	found := way{status: d.status, at: d.last}
-	size := 0
-	for _, event := range d.events {
-		size += len(event.Data)
-	}
-	if d.status != behind {
-		found.from = d.last
-		return found, nil
-	}
-	if d.last.Version < d.current || size > syncBytes {
+	if !a.hashed && a.version+syncChanges < h.position().Version {
 		return way{status: full}, nil
 	}
-	for _, event := range d.events {
-		found.updates = append(found.updates, stateUpdate(event))
-	}
-	if a.hashed {
-		found.from = eventstore.Position{Version: a.version, Hash: a.hash}
-	}
-	return found, nil
-}
-
-// nearDelta is delta out of the ring.
-func (h *hub) nearDelta(a ask) (found way, ok bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	from, ok := h.ring.position(a.version)
+	from, status, err := h.place(ctx, a.version)
 	switch {
-	case !ok:
-		return way{}, false
+	case err != nil || status != "":
+		return way{status: status}, err
 	case a.hashed && a.hash != from.Hash:
-		return way{status: conflicting}, true
+		return way{status: conflicting}, nil
 	}
-	updates, at := h.ring.after(a.version, syncChanges, syncBytes)
-	switch {
-	case at != h.ring.head():
-		return way{status: full}, true
-	case len(updates) == 0:
-		return way{status: inSync, from: from, at: at}, true
+	found := way{status: inSync, from: from, at: from}
+	for size := 0; len(found.updates) <= syncChanges && size <= syncBytes; {
+		next := h.pull(found.at, syncChanges+1, syncBytes)
+		switch {
+		case next.verdict == diverged:
+			return way{}, errDiverged
+		case next.verdict == beyond:
+			if next.frames, next.to, err = h.page(ctx, found.at); err != nil {
+				return way{}, err
+			}
+		case len(next.frames) == 0:
+			return found, nil
+		}
+		for _, frame := range next.frames {
+			size += len(frame)
+		}
+		found.updates = append(found.updates, next.frames...)
+		found.status, found.at = behind, next.to
 	}
-	return way{status: behind, from: from, at: at, updates: updates}, true
+	return way{status: full}, nil
 }
 
-// state returns a state of the graph that lies on the log's history, at whatever version the read models have reached.
-// A read model of a history that the log does not hold (deleted, lost in a failover) is soon replaced; if that takes too
-// long, the empty state is as good, since everything follows it.
-func (h *hub) state(ctx context.Context) ([]byte, eventstore.Position, error) {
-	deadline := time.Now().Add(staleState)
-	for tries := 0; ; tries++ {
-		state, _, err := h.sockets.server.states.get(ctx, h.graph)
-		if err != nil && !errors.Is(err, projection.ErrChecksum) {
-			return nil, eventstore.Position{}, err
+// place returns the position of a version, or the status of a client that says it is there if there is none: the log is
+// not that far, or no longer reaches back to it.
+func (h *hub) place(ctx context.Context, version eventstore.Version) (eventstore.Position, deltaStatus, error) {
+	if version > h.position().Version {
+		head, err := h.sockets.server.services.Log.Head(ctx, h.graph)
+		if err == nil && head.Version < version {
+			return head, conflicting, nil
 		}
 		if err == nil {
-			if holds, err := h.holds(ctx, state.Position); holds || err != nil {
-				return state.JSON, state.Position, err
-			}
+			err = h.advance(ctx, version)
 		}
-		if late := time.Now().After(deadline); late || h.position().Version == 0 {
-			holds, err := h.holds(ctx, eventstore.Position{})
-			if holds || err != nil {
-				return projection.NewGraph(h.graph).AppendState(nil), eventstore.Position{}, err
-			}
-			if late {
-				return nil, eventstore.Position{}, fmt.Errorf("no state of %q fits its log: %w", h.graph, eventstore.ErrUnavailable)
-			}
-		}
-		if !pause(ctx, tries) {
-			return nil, eventstore.Position{}, ctx.Err()
+		if err != nil {
+			return head, "", err
 		}
 	}
-}
-
-// holds tells whether the log goes on from position without a hole.
-func (h *hub) holds(ctx context.Context, position eventstore.Position) (bool, error) {
-	if known, ok := h.positionOf(position.Version); ok {
-		return known == position, nil
+	if known, ok := h.positionOf(version); ok {
+		return known, "", nil
 	}
-	after := max(position.Version, 1) - 1
-	events, err := h.sockets.server.services.Log.Read(ctx, h.graph, after, 1)
-	switch {
-	case err != nil:
-		return false, err
-	case position.Version == 0:
-		return len(events) == 0 || events[0].Version == 1, nil
+	part, err := h.pages.get(ctx, h, version)
+	if errors.Is(err, errDiverged) {
+		return eventstore.Position{}, reset, nil
 	}
-	return len(events) == 1 && events[0].Position() == position, nil
+	if err != nil {
+		return eventstore.Position{}, "", err
+	}
+	known, ok := part.position(version)
+	if !ok {
+		return known, "", errBehind
+	}
+	return known, "", nil
 }

@@ -20,7 +20,7 @@ func (s *Server) postStep(c echo.Context, parse func([]byte, command.Identity) (
 		return err
 	}
 	if c.Request().ContentLength != 0 {
-		if request.body, err = s.readBody(c.Request()); err != nil {
+		if request.body, err = s.readBody(c); err != nil {
 			return err
 		}
 	}

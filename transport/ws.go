@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -27,15 +28,15 @@ const (
 
 // socketLimits bound what one process spends on WebSockets.
 type socketLimits struct {
-	sessions  int           // over it a new one is closed with 1013
-	frame     int64         // bytes of a frame from a client; over it 1009
-	inFlight  int           // commands of one connection that wait for their answer; over it they are refused
-	write     time.Duration // a client that takes nothing for so long is closed
-	ping      time.Duration // between pings
-	silence   time.Duration // a peer that answers no ping for so long is gone
-	join      time.Duration // longest wait for the first sync, then 1013
-	remember  time.Duration // how long a client that left can come back and be continued
-	hubLinger time.Duration // how long a graph without sessions is still followed
+	frame           int64         // bytes of a frame from a client; over it 1009
+	inFlight        int           // commands of one connection that wait for their answer; over it they are refused
+	write           time.Duration // a client that takes nothing for so long is closed
+	ping            time.Duration // between pings
+	silence         time.Duration // a peer that answers no ping for so long is gone
+	join            time.Duration // longest wait for the first sync, then 1013
+	presenceSilence time.Duration // another process that tells nothing of presence for so long is gone
+	remember        time.Duration // how long a client that left can come back and be continued
+	hubLinger       time.Duration // how long a graph without sessions is still followed
 }
 
 // sockets is the WebSocket half of a Server: a session for each connection, a hub for each graph with sessions, and
@@ -44,11 +45,14 @@ type socketLimits struct {
 // Goroutines of its own (hubs, catch-ups, look-ups) are started by spawn and hang on ctx; they begin with the first
 // session and end with the last, or with run.
 type sockets struct {
-	server  *Server
-	limits  socketLimits
-	melody  *melody.Melody
-	left    departed
-	metrics socketMetrics
+	server    *Server
+	limits    socketLimits
+	melody    *melody.Melody
+	clients   *clients
+	presences *presences
+	expiries  expiries
+	metrics   socketMetrics
+	clock     atomic.Int64 // time since the start, as of the keeper's last look
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -65,15 +69,15 @@ func newSockets(server *Server) *sockets {
 	w := &sockets{
 		server: server,
 		limits: socketLimits{
-			sessions:  server.opts.Sockets,
-			frame:     int64(server.opts.BodyLimit),
-			inFlight:  1024,
-			write:     10 * time.Second,
-			ping:      15 * time.Second,
-			silence:   40 * time.Second,
-			join:      10 * time.Second,
-			remember:  300 * time.Second,
-			hubLinger: 5 * time.Second,
+			frame:           int64(server.opts.BodyLimit),
+			inFlight:        1024,
+			write:           10 * time.Second,
+			ping:            15 * time.Second,
+			silence:         38 * time.Second,
+			join:            10 * time.Second,
+			presenceSilence: 15 * time.Second,
+			remember:        server.opts.Grace,
+			hubLinger:       5 * time.Second,
 		},
 		melody:   melody.New(),
 		hubs:     map[string]*hub{},
@@ -81,36 +85,30 @@ func newSockets(server *Server) *sockets {
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.metrics = newSocketMetrics(server.opts.Registry)
+	w.clients = newClients(w)
+	w.presences = newPresences(w, server.opts.Registry)
 	w.configure()
 	return w
 }
 
-// configure hands limits and handlers to melody, whose own defaults let everybody in, cut frames at 512 bytes, and
-// drop what a buffer cannot take.
+// never is longer than melody has anything to do: it makes the handshake, keeps the list of connections, and says when
+// one begins and ends. Reading, writing and pings are ours, see session.
+const never = 1000 * time.Hour
+
+// configure hands limits and handlers to melody, whose own defaults let everybody in.
 func (w *sockets) configure() {
-	w.melody.Config = &melody.Config{
-		WriteWait:         w.limits.write,
-		PongWait:          w.limits.silence,
-		PingPeriod:        w.limits.ping,
-		MaxMessageSize:    w.limits.frame,
-		MessageBufferSize: handedWindow + closeReserve,
-	}
+	w.melody.Config = &melody.Config{PongWait: never, PingPeriod: never, WriteWait: w.limits.write}
 	w.melody.Upgrader = &websocket.Upgrader{
-		HandshakeTimeout: w.limits.write,
-		ReadBufferSize:   4 << 10,
-		WriteBufferSize:  4 << 10,
-		WriteBufferPool:  &sync.Pool{},
-		Subprotocols:     []string{subprotocol},
-		CheckOrigin:      w.server.originAllowed,
-		Error:            w.refuseUpgrade,
+		HandshakeTimeout:  w.limits.write,
+		ReadBufferSize:    4 << 10,
+		WriteBufferSize:   4 << 10,
+		WriteBufferPool:   &sync.Pool{},
+		EnableCompression: true,
+		Subprotocols:      []string{subprotocol},
+		CheckOrigin:       w.server.originAllowed,
+		Error:             w.refuseUpgrade,
 	}
 	w.melody.HandleConnect(func(ws *melody.Session) { sessionOf(ws).begin(ws) })
-	w.melody.HandleMessage(func(ws *melody.Session, message []byte) { sessionOf(ws).receive(message) })
-	w.melody.HandleMessageBinary(func(ws *melody.Session, _ []byte) {
-		sessionOf(ws).end(websocket.CloseUnsupportedData, "text frames only")
-	})
-	w.melody.HandleSentMessage(func(ws *melody.Session, message []byte) { sessionOf(ws).sent(message) })
-	w.melody.HandleError(func(ws *melody.Session, err error) { sessionOf(ws).failed(err) })
 	w.melody.HandleDisconnect(func(ws *melody.Session) { sessionOf(ws).disconnected() })
 }
 

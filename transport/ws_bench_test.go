@@ -70,7 +70,7 @@ func benchmarkCommands(b *testing.B, connections, window int) {
 			}
 		})
 	}
-	before := valueOf(s.server.sockets.metrics.gather.flushes)
+	before := valueOf(s.server.sockets.metrics.writes.flushes)
 	b.ReportAllocs()
 	b.ResetTimer()
 	close(start)
@@ -78,7 +78,7 @@ func benchmarkCommands(b *testing.B, connections, window int) {
 	b.StopTimer()
 	total := float64(each * connections)
 	b.ReportMetric(total/b.Elapsed().Seconds(), "commands/s")
-	b.ReportMetric(2*total/(valueOf(s.server.sockets.metrics.gather.flushes)-before), "frames/write")
+	b.ReportMetric(2*total/(valueOf(s.server.sockets.metrics.writes.flushes)-before), "frames/write")
 }
 
 // pipeline sends count commands, window of them at a time, and reads all results.

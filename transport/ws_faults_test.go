@@ -39,7 +39,7 @@ func TestBinaryAndOversize(t *testing.T) {
 }
 
 // rawDial makes the handshake by hand, so that a test can send what no client would.
-func (s *stage) rawDial(t testing.TB, graph string) (net.Conn, *bufio.Reader) {
+func (s *stage) rawDial(t testing.TB, graph string, headers ...string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.http.URL, "http://"))
 	if err != nil {
@@ -47,7 +47,11 @@ func (s *stage) rawDial(t testing.TB, graph string) (net.Conn, *bufio.Reader) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(testPatience))
-	fmt.Fprintf(conn, "GET /api/v2/graphs/%s/subscribe HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", graph)
+	target := "/api/v2/graphs/" + graph
+	if !strings.Contains(graph, "?") {
+		target += "/subscribe"
+	}
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%s\r\n", target, strings.Join(headers, ""))
 	reader := bufio.NewReader(conn)
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
@@ -86,7 +90,7 @@ func TestNeverReadingClientHarmsNobody(t *testing.T) {
 	eventually(t, "both are there", func() bool { return len(s.server.sockets.open()) == 2 })
 	var stuck *session
 	for _, open := range s.server.sockets.open() {
-		if open.ws.RemoteAddr().String() == deaf.LocalAddr().String() {
+		if open.line.RemoteAddr().String() == deaf.LocalAddr().String() {
 			stuck = open
 		}
 	}
@@ -94,11 +98,11 @@ func TestNeverReadingClientHarmsNobody(t *testing.T) {
 	for range 1000 {
 		s.commands.create(t, "g", 20<<10)
 		stuck.mu.Lock()
-		most = max(most, stuck.bytes)
+		most = max(most, stuck.size+len(stuck.page)+stuck.offered)
 		stuck.mu.Unlock()
 		reader.reach(s.commands.position("g"))
 	}
-	if most > liveBytes+syncBytes+1<<20 {
+	if most > 0 {
 		t.Errorf("%d bytes waited for the client that never reads", most)
 	}
 	eventually(t, "it is cut off", func() bool { return len(s.server.sockets.open()) == 1 })
@@ -109,7 +113,7 @@ func TestI4SlowReaderIsCaughtUp(t *testing.T) {
 	s.commands.move(t, "g", 1)
 	slow := s.join(t, "g", "clientVersion=0")
 	quick := s.join(t, "g", "")
-	for valueOf(s.server.sockets.metrics.lagging) == 0 {
+	for range 3 * lagBytes / (20 << 10) { // in the ring, before it, and far behind
 		s.commands.create(t, "g", 20<<10)
 		quick.reach(s.commands.position("g"))
 	}
@@ -135,7 +139,7 @@ func TestClientThatSendsWithoutReadingIsNotListenedTo(t *testing.T) {
 			break
 		}
 		session.mu.Lock()
-		most = max(most, session.bytes)
+		most = max(most, session.size)
 		session.mu.Unlock()
 	}
 	if most > readBytes+1<<20 {
@@ -255,14 +259,6 @@ func TestHalfOpenPeerIsFound(t *testing.T) {
 	go alive.closed() // answers pings while it reads
 	eventually(t, "both are there", func() bool { return len(s.server.sockets.open()) == 2 })
 	eventually(t, "the silent one is gone", func() bool { return len(s.server.sockets.open()) == 1 })
-}
-
-func TestTooManyConnections(t *testing.T) {
-	s := newStage(t, func(l *socketLimits) { l.sessions = 1 })
-	s.join(t, "g", "")
-	if code := s.dial(t, "g", "").closed(); code != websocket.CloseTryAgainLater {
-		t.Errorf("closed with %d, want 1013", code)
-	}
 }
 
 func TestDrain(t *testing.T) {

@@ -1,9 +1,7 @@
 package transport
 
 import (
-	"fmt"
 	"testing"
-	"time"
 
 	"graphy/eventstore"
 	"graphy/projection"
@@ -49,7 +47,7 @@ func TestReconnect(t *testing.T) {
 	gone(back("clientId=a&clientVersion=7", "in_sync", true, had), true)
 
 	had = gone(s.join(t, "g", "clientId=b"), false) // cut off, and it never said what it had
-	had = gone(back("clientId=b", "full", false, had), true)
+	had = gone(back("clientId=b", "full", true, had), true)
 	if err := s.commands.Delete(t.Context(), "g"); err != nil {
 		t.Fatal(err)
 	}
@@ -99,37 +97,6 @@ func TestI4RequestSyncWhileOthersWrite(t *testing.T) {
 	}
 	<-done
 	p.reach(s.commands.position("g"))
-}
-
-func TestDeparted(t *testing.T) {
-	var d departed
-	key := func(i int) clientKey { return clientKey{"g", "u", fmt.Sprint(i)} }
-	for i := range departedMost + 10 {
-		d.put(key(i), eventstore.Position{Version: eventstore.Version(i)}, time.Hour)
-	}
-	if len(d.clients) != departedMost || len(d.order) != departedMost {
-		t.Errorf("%d clients and %d marks are kept, want %d", len(d.clients), len(d.order), departedMost)
-	}
-	if _, back := d.take(key(9)); back {
-		t.Error("the one that left first is not forgotten")
-	}
-	if has, back := d.take(key(10)); !back || has.Version != 10 {
-		t.Errorf("got %v, %v, want version 10", has, back)
-	}
-	if _, back := d.take(key(10)); back {
-		t.Error("taken twice")
-	}
-	d.put(key(20), eventstore.Position{Version: 1}, -time.Second)
-	if _, back := d.take(key(20)); back {
-		t.Error("back after its time")
-	}
-	d.put(key(30), eventstore.Position{Version: 2}, time.Hour) // the older mark must not take it along
-	for i := range departedMost - 1 {
-		d.put(clientKey{"h", "u", fmt.Sprint(i)}, eventstore.Position{}, time.Hour)
-	}
-	if _, back := d.take(key(30)); !back {
-		t.Error("forgotten with its older mark")
-	}
 }
 
 func TestUnwelcome(t *testing.T) {

@@ -214,7 +214,7 @@ func TestRevertGoesToTheSenderAlone(t *testing.T) {
 		{`{"type":"command","data":{"type":"UPDATE_VIEWPORT","operationId":"d","payload":{"x":1,"zoom":0}}}`, "d", "invalid-payload", `"entities":[{"kind":"viewport","id":"viewport","value":{"x":0,"y":0,"zoom":1}}]`},
 		{`{"type":"command","command":"NO_SUCH","operationId":"e","payload":{}}`, "e", "unknown-command", `"entities":[]`},
 		{`{"type":"undo","operationId":"f","x":1}`, "f", "invalid-payload", `"entities":[]`},
-		{`{"type":"auth","operationId":"g"}`, "g", "unknown-command", `"entities":[]`},
+		{`{"type":"nonsense","operationId":"g"}`, "g", "unknown-command", `"entities":[]`},
 	}
 	for _, test := range tests {
 		sender.send(test.frame)
@@ -241,7 +241,7 @@ func TestGarbageIsAnsweredAndTheConnectionStays(t *testing.T) {
 		{`{"type":"command","type":"command"}`, "malformed-json"}, {`null`, "invalid-payload"},
 		{`{}`, "invalid-payload"}, {`{"type":7}`, "invalid-payload"}, {`{"type":"nonsense"}`, "unknown-command"},
 		{`{"type":"undo","x":1}`, "invalid-payload"}, {`{"type":"redo","type":"undo"}`, "malformed-json"}, {`{"type":"undo","operationId":7}`, "invalid-id"},
-		{`{"type":"undo","force":1}`, "invalid-payload"}, {`{"type":"presence","data":{}}`, "unknown-command"}, {`{"type":"auth","token":"x"}`, "unknown-command"},
+		{`{"type":"undo","force":1}`, "invalid-payload"}, {`{"type":"presence"}`, "invalid-payload"}, {`{"type":"auth","token":7}`, "invalid-payload"},
 		{`{"type":"heartbeat","x":1}`, "invalid-payload"}, {`{"type":"heartbeat","clientVersion":-1}`, "invalid-payload"},
 		{`{"type":"request_sync","clientVersion":"1"}`, "invalid-payload"}, {`{"type":"request_sync","hash":"x"}`, "invalid-payload"},
 	}

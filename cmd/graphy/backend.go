@@ -20,6 +20,7 @@ import (
 // backend is the log and the Redis beside it that a server works on.
 type backend struct {
 	log    eventstore.Log
+	store  *redis.Store // what log is built on
 	client rueidis.Client
 	keys   redis.Keys
 	words  string // what it is, for the start-up text
@@ -41,7 +42,7 @@ func openBackend(ctx context.Context, c *config, logger *zap.Logger, out io.Writ
 	store := redis.New(client, subscriber, redis.Options{Prefix: c.KeyPrefix, Logger: logger})
 	fitness := &cachedCheck{check: func(ctx context.Context) (redis.Report, error) { return redis.Check(ctx, client) }}
 	return &backend{
-		log: store, client: client, keys: store.Keys(),
+		log: store, store: store, client: client, keys: store.Keys(),
 		words: "Redis at " + redacted(c.RedisURL),
 		check: func(ctx context.Context) (redis.Report, error) {
 			if err := redis.Ping(ctx, client); err != nil {
@@ -82,7 +83,7 @@ func openEmbedded(ctx context.Context, c *config, logger *zap.Logger, out io.Wri
 		return nil, err
 	}
 	return &backend{
-		log: store, client: store.Client(), keys: store.Keys(), words: words, run: store.Run, close: store.Close,
+		log: store, store: store.Store, client: store.Client(), keys: store.Keys(), words: words, run: store.Run, close: store.Close,
 		check: func(context.Context) (redis.Report, error) {
 			report := redis.Report{Persistence: words, Durability: durability}
 			if err := store.Err(); err != nil {

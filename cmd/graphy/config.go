@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -30,8 +29,10 @@ type config struct {
 
 	Limits limits `envPrefix:"GRAPHY_MAX_"`
 
-	JWTSecret string `env:"GRAPHY_JWT_SECRET"`
-	JWKSURL   string `env:"GRAPHY_JWKS_URL"`
+	Tokens tokens `envPrefix:"GRAPHY_"`
+	Rates  rates  `envPrefix:"GRAPHY_"`
+
+	TrustedProxies []string `env:"GRAPHY_TRUSTED_PROXIES"`
 
 	adminChosen bool // AdminAddr was given, not defaulted
 }
@@ -68,6 +69,10 @@ func (c *config) bind(cmd *cobra.Command) error {
 	flags.IntVar(&c.SnapshotEvents, "snapshot-events", c.SnapshotEvents,
 		"events of a graph from one snapshot of its state to the next; 0: no snapshots (GRAPHY_SNAPSHOT_EVENTS)")
 	c.Limits.bind(cmd)
+	flags.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies,
+		"addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (GRAPHY_TRUSTED_PROXIES)")
+	c.Tokens.bind(cmd)
+	c.Rates.bind(cmd)
 	return err
 }
 
@@ -75,9 +80,6 @@ var allRoles = []string{"api", "projector", "realtime"}
 
 // check refuses what cannot be served, in words that say what to change.
 func (c *config) check() error {
-	if c.JWTSecret != "" || c.JWKSURL != "" {
-		return errors.New("tokens are not supported yet: unset GRAPHY_JWT_SECRET and GRAPHY_JWKS_URL, and keep the server on loopback")
-	}
 	if len(c.Roles) == 0 {
 		return fmt.Errorf("GRAPHY_ROLES names no role: choose among %s", strings.Join(allRoles, ", "))
 	}
@@ -92,6 +94,18 @@ func (c *config) check() error {
 	if err := c.Limits.check(); err != nil {
 		return err
 	}
+	if err := c.Rates.check(); err != nil {
+		return err
+	}
+	if _, err := parseProxies(c.TrustedProxies); err != nil {
+		return err
+	}
+	if err := c.Tokens.check(); err != nil {
+		return err
+	}
+	if !c.Tokens.areOff() {
+		return nil
+	}
 	if err := checkLoopback("GRAPHY_ADDR", c.Addr); err != nil {
 		return err
 	}
@@ -102,7 +116,7 @@ func (c *config) check() error {
 }
 
 // withoutEffect are variables of the contract that nothing reads yet.
-var withoutEffect = []string{"GRAPHY_RATE_LIMIT", "GRAPHY_RETAIN", "GRAPHY_JWT_AUDIENCE", "GRAPHY_JWT_ISSUER"}
+var withoutEffect = []string{"GRAPHY_RETAIN"}
 
 // warnWithoutEffect says which settings change nothing, so that nobody relies on them.
 func warnWithoutEffect(logger *zap.Logger, getenv func(string) string) {
@@ -123,7 +137,7 @@ func checkLoopback(name, addr string) error {
 		return nil
 	}
 	return fmt.Errorf("%s %q is not a loopback address: without tokens everybody who can reach the server may do everything, "+
-		"so it listens on 127.0.0.1 only; put a reverse proxy that authenticates in front of it", name, addr)
+		"so it listens on 127.0.0.1 only; set GRAPHY_JWT_SECRET or GRAPHY_JWKS_URL to serve others", name, addr)
 }
 
 func (c *config) has(role string) bool { return slices.Contains(c.Roles, role) }

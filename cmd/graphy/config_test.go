@@ -53,7 +53,7 @@ func TestConfigRefusesWhatCannotBeServed(t *testing.T) {
 		"not host:port":          func(c *config) { c.Addr = "3000" },
 		`no role "worker"`:       func(c *config) { c.Roles = []string{"worker"} },
 		"names no role":          func(c *config) { c.Roles = nil },
-		"tokens":                 func(c *config) { c.JWTSecret = "x" },
+		"GRAPHY_JWT_AUDIENCE":    func(c *config) { c.Tokens.Audience = "graphy" },
 		"GRAPHY_SNAPSHOT_EVENTS": func(c *config) { c.SnapshotEvents = -1 },
 	} {
 		c := fit
@@ -67,12 +67,12 @@ func TestConfigRefusesWhatCannotBeServed(t *testing.T) {
 func TestSettingsWithoutEffectAreNamed(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	warnWithoutEffect(zap.New(core), func(name string) string {
-		if name == "GRAPHY_RATE_LIMIT" {
-			return "5"
+		if name == "GRAPHY_RETAIN" {
+			return "events=5"
 		}
 		return ""
 	})
-	if logs.Len() != 1 || logs.All()[0].ContextMap()["variable"] != "GRAPHY_RATE_LIMIT" {
+	if logs.Len() != 1 || logs.All()[0].ContextMap()["variable"] != "GRAPHY_RETAIN" {
 		t.Errorf("got %v", logs.All())
 	}
 }

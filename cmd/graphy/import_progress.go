@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -16,6 +18,7 @@ type progress struct {
 	bar         *progressbar.ProgressBar // nil: not a terminal
 	done, total int
 	tenths      int
+	paced       bool // it was said that the server's rate sets the pace
 }
 
 func newProgress(out io.Writer, total int) *progress {
@@ -42,7 +45,14 @@ func (p *progress) add(entities int) {
 	}
 }
 
+// retrying says why and when a call is tried again; of the server's rate once, since a large import goes on at it.
 func (p *progress) retrying(err error, next time.Duration) {
+	if problem := (*problemError)(nil); errors.As(err, &problem) && problem.Status == http.StatusTooManyRequests {
+		if p.paced {
+			return
+		}
+		p.paced = true
+	}
 	p.finish()
 	fmt.Fprintf(p.out, "%v; again in %v\n", err, next.Round(time.Millisecond))
 }

@@ -6,9 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"graphy/command"
+	"graphy/transport"
 )
 
-// limits are what a command may hold and a graph may grow to.
+// limits are what a command may hold, a graph may grow to, and a process may keep open.
 type limits struct {
 	MaxBody       int `env:"BODY"`
 	MaxEntity     int `env:"ENTITY"`
@@ -17,6 +18,10 @@ type limits struct {
 	MaxOperations int `env:"OPERATIONS"`
 	MaxNodes      int `env:"NODES"`
 	MaxEdges      int `env:"EDGES"`
+
+	Connections      int `env:"CONNECTIONS"`
+	GraphConnections int `env:"CONNECTIONS_GRAPH"`
+	UserConnections  int `env:"CONNECTIONS_USER"` // 0: the default, which depends on whether users are known
 }
 
 // mostBody is how large the limit of a body may be. The answer to a command may be about as long, and a socket on which
@@ -32,6 +37,9 @@ func usualLimits() limits {
 		MaxOperations: command.MaxOperations,
 		MaxNodes:      command.MaxNodes,
 		MaxEdges:      command.MaxEdges,
+
+		Connections:      20_000,
+		GraphConnections: 10_000,
 	}
 }
 
@@ -44,6 +52,10 @@ func (l *limits) bind(cmd *cobra.Command) {
 	flags.IntVar(&l.MaxOperations, "max-operations", l.MaxOperations, "operations in a batch (GRAPHY_MAX_OPERATIONS)")
 	flags.IntVar(&l.MaxNodes, "max-nodes", l.MaxNodes, "nodes in a graph (GRAPHY_MAX_NODES)")
 	flags.IntVar(&l.MaxEdges, "max-edges", l.MaxEdges, "edges in a graph (GRAPHY_MAX_EDGES)")
+	flags.IntVar(&l.Connections, "max-connections", l.Connections, "WebSockets and streams open in this process (GRAPHY_MAX_CONNECTIONS)")
+	flags.IntVar(&l.GraphConnections, "max-connections-graph", l.GraphConnections, "of them, on one graph (GRAPHY_MAX_CONNECTIONS_GRAPH)")
+	flags.IntVar(&l.UserConnections, "max-connections-user", l.UserConnections,
+		"of them, of one user; 0: 1000, or without tokens no limit (GRAPHY_MAX_CONNECTIONS_USER)")
 }
 
 // check refuses limits under which nothing could be written, or that something else keeps from being reached.
@@ -54,6 +66,7 @@ func (l *limits) check() error {
 	}{
 		{"BODY", l.MaxBody}, {"ENTITY", l.MaxEntity}, {"TITLE", l.MaxTitle}, {"DEPTH", l.MaxDepth},
 		{"OPERATIONS", l.MaxOperations}, {"NODES", l.MaxNodes}, {"EDGES", l.MaxEdges},
+		{"CONNECTIONS", l.Connections}, {"CONNECTIONS_GRAPH", l.GraphConnections}, {"CONNECTIONS_USER", l.UserConnections + 1},
 	} {
 		if limit.value < 1 {
 			return fmt.Errorf("GRAPHY_MAX_%s is %d: give a number from 1 on", limit.name, limit.value)
@@ -73,6 +86,11 @@ func (l *limits) check() error {
 			l.MaxTitle, l.MaxEntity)
 	}
 	return nil
+}
+
+// ofConnections returns those of what stays open.
+func (l *limits) ofConnections() transport.ConnectionLimits {
+	return transport.ConnectionLimits{Process: l.Connections, Graph: l.GraphConnections, User: l.UserConnections}
 }
 
 // ofCommands returns those that package command sees to.

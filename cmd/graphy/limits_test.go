@@ -15,22 +15,22 @@ import (
 
 func TestLimitsFromEnvironmentAndFlags(t *testing.T) {
 	for name, value := range map[string]string{"BODY": "2097152", "ENTITY": "1048576", "TITLE": "8192", "DEPTH": "64", "OPERATIONS": "5",
-		"NODES": "6", "EDGES": ""} {
+		"NODES": "6", "EDGES": "", "CONNECTIONS": "7", "CONNECTIONS_USER": "8"} {
 		t.Setenv("GRAPHY_MAX_"+name, value)
 	}
 	c, cmd := &config{}, &cobra.Command{}
 	if err := c.bind(cmd); err != nil {
 		t.Fatal(err)
 	}
-	want := limits{2 << 20, 1 << 20, 8192, 64, 5, 6, command.MaxEdges}
+	want := limits{2 << 20, 1 << 20, 8192, 64, 5, 6, command.MaxEdges, 7, 10_000, 8}
 	if c.Limits != want {
 		t.Errorf("from the environment: got %+v, want %+v", c.Limits, want)
 	}
 	if err := cmd.ParseFlags([]string{"--max-body=16777216", "--max-entity=2", "--max-title=1", "--max-depth=1000", "--max-operations=4",
-		"--max-nodes=5", "--max-edges=6"}); err != nil {
+		"--max-nodes=5", "--max-edges=6", "--max-connections-graph=9"}); err != nil {
 		t.Fatal(err)
 	}
-	want = limits{16 << 20, 2, 1, 1000, 4, 5, 6}
+	want = limits{16 << 20, 2, 1, 1000, 4, 5, 6, 7, 9, 8}
 	if c.Limits != want {
 		t.Errorf("from flags: got %+v, want %+v", c.Limits, want)
 	}
@@ -91,10 +91,10 @@ func TestConfiguredLimitsHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer back.close()
-	n := newNode(c, back, nil, zap.NewNop())
+	n := newNode(c, back, nil, nil, zap.NewNop())
 	defer n.processor.Close(t.Context())
 	post := func(payload string) int {
-		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/v2/graphs/g/command",
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/api/v2/graphs/g/command",
 			strings.NewReader(`{"type":"CREATE_NODE","payload":`+payload+`}`))
 		request.Header.Set("Content-Type", "application/json")
 		answer := httptest.NewRecorder()

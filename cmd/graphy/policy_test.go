@@ -91,7 +91,7 @@ func TestConflictPolicyOfTheDeploymentHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer back.close()
-	n := newNode(c, back, policy, zap.NewNop())
+	n := newNode(c, back, policy, nil, zap.NewNop())
 	defer n.processor.Close(t.Context())
 	do := func(user, body string) command.Outcome {
 		t.Helper()

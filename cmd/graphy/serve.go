@@ -22,6 +22,8 @@ import (
 	"graphy/projection"
 	projectionredis "graphy/projection/redis"
 	"graphy/transport"
+	"graphy/transport/auth"
+	transportredis "graphy/transport/redis"
 )
 
 // drainLimit is how long a stopping server lets what is under way end.
@@ -68,6 +70,10 @@ func serve(ctx context.Context, c *config, logger *zap.Logger, out io.Writer) (e
 	if err != nil {
 		return err
 	}
+	verifier, err := c.Tokens.verifier(logger)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("listen for clients (GRAPHY_ADDR): %w", err)
@@ -88,7 +94,7 @@ func serve(ctx context.Context, c *config, logger *zap.Logger, out io.Writer) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, back.close()) }()
-	n := newNode(c, back, policy, logger)
+	n := newNode(c, back, policy, verifier, logger)
 	n.banner(ctx, out, listener.Addr(), operators)
 	return n.run(ctx, listener, operators)
 }
@@ -112,37 +118,53 @@ func (c *config) listenAdmin(logger *zap.Logger) (net.Listener, error) {
 
 // node is one running process: the parts, wired.
 type node struct {
-	config    *config
-	back      *backend
-	logger    *zap.Logger
-	projector *projection.Projector
-	snapshots *projection.Snapshotter // nil: none are taken here
-	recorder  *commandredis.Recorder
-	processor *command.Processor
-	server    *transport.Server
+	config     *config
+	back       *backend
+	verifier   *auth.Verifier // nil in development mode
+	logger     *zap.Logger
+	projector  *projection.Projector
+	snapshots  *projection.Snapshotter     // nil: none are taken here
+	projectors *projectionredis.Projectors // nil: this process does not share the work
+	recorder   *commandredis.Recorder
+	processor  *command.Processor
+	server     *transport.Server
 }
 
-func newNode(c *config, back *backend, policy *command.Policy, logger *zap.Logger) *node {
+func newNode(c *config, back *backend, policy *command.Policy, verifier *auth.Verifier, logger *zap.Logger) *node {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	n := &node{config: c, back: back, logger: logger}
+	n := &node{config: c, back: back, verifier: verifier, logger: logger}
 	models := projectionredis.New(back.client, back.keys, projectionredis.Options{})
-	n.projector = projection.NewProjector(back.log, models, projection.ProjectorOptions{Logger: logger})
-	registry.MustRegister(n.projector)
-	if c.has("projector") && c.SnapshotEvents > 0 {
-		n.snapshots = projection.NewSnapshotter(back.log, models, projection.SnapshotterOptions{Events: c.SnapshotEvents, Logger: logger})
-		registry.MustRegister(n.snapshots)
-	}
+	n.newProjector(models, registry)
 	n.recorder = commandredis.New(back.client, back.keys, logger)
 	n.processor = command.New(back.log, models, n.recorder,
 		command.Options{Limits: c.Limits.ofCommands(), Policy: policy, Snapshots: models, Logger: logger, Metrics: command.NewMetrics(registry)})
-	n.server = transport.New(
-		transport.Services{Commands: n.processor, Log: back.log, Models: models, Snapshots: models, Await: n.projector.Await,
-			Ready: n.ready},
-		transport.Options{API: c.has("api"), Realtime: c.has("realtime"), Development: true, Origins: c.Origins,
-			BodyLimit: c.Limits.MaxBody, Limits: c.Limits.ofCommands(),
-			Logger: logger, Registry: registry})
+	n.server = n.newServer(models, registry)
 	return n
+}
+
+// newServer returns the edge towards clients. Models are the read models and the snapshots.
+func (n *node) newServer(models *projectionredis.Models, registry *prometheus.Registry) *transport.Server {
+	c, back := n.config, n.back
+	services := transport.Services{
+		Commands: n.processor, Log: back.log, Models: models, Snapshots: models, Await: n.projector.Await, Ready: n.ready,
+		Tickets: transportredis.NewTickets(back.client, back.keys),
+		Clients: transportredis.NewClients(back.client, back.keys, transportredis.ClientsOptions{}),
+	}
+	if c.RedisURL != "" { // the Redis inside is this process's alone: what would be shared is here
+		services.Presence = transportredis.NewPresence(back.store)
+		services.Rates = transportredis.NewRates(back.client, back.keys)
+	}
+	options := transport.Options{
+		API: c.has("api"), Realtime: c.has("realtime"), Development: n.verifier == nil, Origins: c.Origins,
+		BodyLimit: c.Limits.MaxBody, Limits: c.Limits.ofCommands(), Connections: c.Limits.ofConnections(),
+		Rates: c.Rates.options(), Logger: n.logger, Registry: registry,
+	}
+	options.TrustedProxies, _ = parseProxies(c.TrustedProxies) // they were checked
+	if n.verifier != nil {                                     // a nil one would be a Verifier that is not nil
+		options.Verifier = n.verifier
+	}
+	return transport.New(services, options)
 }
 
 // run serves until ctx is done, then drains: not ready, finish what is under way, say good-bye, stop the loops.
@@ -152,11 +174,9 @@ func (n *node) run(ctx context.Context, listener, operators net.Listener) error 
 	group, failed := errgroup.WithContext(loops)
 	group.Go(func() error { return n.recorder.Run(loops) })
 	group.Go(func() error { return n.server.Run(loops) })
-	if n.config.has("projector") {
-		group.Go(func() error { return n.projector.Run(loops) })
-	}
-	if n.snapshots != nil {
-		group.Go(func() error { return n.snapshots.Run(loops) })
+	n.runProjector(loops, group)
+	if n.verifier != nil {
+		group.Go(func() error { return n.verifier.Run(loops) })
 	}
 	if n.back.run != nil {
 		group.Go(func() error { return n.back.run(loops) })
@@ -222,6 +242,10 @@ func (n *node) ready(ctx context.Context) transport.Readiness {
 		} else {
 			readiness.Warnings = append(readiness.Warnings, text)
 		}
+	}
+	if n.verifier != nil && n.verifier.Ready() != nil && (n.config.has("api") || n.config.has("realtime")) {
+		readiness.OK = false
+		readiness.Reasons = append(readiness.Reasons, "no token can be checked before keys came from GRAPHY_JWKS_URL; the server goes on trying")
 	}
 	for _, parked := range n.projector.Parked() {
 		readiness.Warnings = append(readiness.Warnings,

@@ -46,6 +46,9 @@ func (k Keys) Conflicts(graph string) string { return k.graph(graph, "conflicts"
 // Versions is the hash of client id → last version it reported.
 func (k Keys) Versions(graph string) string { return k.graph(graph, "versions") }
 
+// Connections is the hash of "<client> <connection>" → the version that it has, and when it was heard of.
+func (k Keys) Connections(graph string) string { return k.graph(graph, "connections") }
+
 // Stats is the hash of the graph's counts and progress.
 func (k Keys) Stats(graph string) string { return k.graph(graph, "stats") }
 

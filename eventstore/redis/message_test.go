@@ -53,7 +53,7 @@ func FuzzParseDoorbell(f *testing.F) {
 func TestKeysShareASlot(t *testing.T) {
 	keys := Keys{Prefix: "p:"}
 	got := []string{keys.Events("g"), keys.Operations("g"), keys.State("g"), keys.Nodes("g"), keys.Edges("g"), keys.Incident("g", "n"),
-		keys.Viewport("g"), keys.Conflicts("g"), keys.Versions("g"), keys.Stats("g"), keys.Snapshot("g", 7), keys.EventsChannel("g")}
+		keys.Viewport("g"), keys.Conflicts("g"), keys.Versions("g"), keys.Connections("g"), keys.Stats("g"), keys.Snapshot("g", 7), keys.EventsChannel("g")}
 	for _, key := range got {
 		if !strings.HasPrefix(key, "p:graph:{g}:") {
 			t.Errorf("%s: want it to begin with p:graph:{g}:", key)

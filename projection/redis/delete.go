@@ -38,7 +38,7 @@ func (m *Models) delete(ctx context.Context, graph string) error {
 	}
 	keys := slices.Concat([]string{m.keys.State(graph), m.keys.Snapshots(graph)}, snapshots,
 		[]string{m.keys.Nodes(graph), m.keys.Edges(graph), m.keys.Viewport(graph), m.keys.Conflicts(graph),
-			m.keys.Versions(graph), m.keys.Stats(graph)}, incident)
+			m.keys.Versions(graph), m.keys.Connections(graph), m.keys.Stats(graph)}, incident)
 	ctx, cancel := m.deadline(ctx)
 	defer cancel()
 	args := append([]string{version(checkpoint.Version), string(checkpoint.Hash)}, members...)

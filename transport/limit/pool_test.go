@@ -43,11 +43,11 @@ func (p *pool) Take(ctx context.Context, kind, key string, policy Policy, need, 
 		b = &Bucket{}
 		p.buckets[kind+key] = b
 	}
-	now, taken := p.now(), 0
+	now := p.now()
 	if need > 0 && b.Take(policy, now, need) != 0 {
 		return Grant{Missing: float64(policy.Burst) - b.Level(policy, now)}, nil
 	}
-	taken = need
+	taken := need
 	if more := min(extra, int(b.Level(policy, now)+rounding)); more > 0 && b.Take(policy, now, more) == 0 {
 		taken += more
 	}

@@ -24,6 +24,7 @@ import (
 type server struct {
 	base, admin string // http://127.0.0.1:port
 	env         []string
+	always      []string // headers of every request
 	http        *http.Client
 
 	cmd    *exec.Cmd
@@ -63,7 +64,8 @@ var (
 	adminLine  = regexp.MustCompile(`(?m)^ *operators +(http://[^/\s]+)/metrics`)
 )
 
-// launch starts a server with env over the test's own environment and waits until it says where it listens.
+// launch starts a server with env over the test's own environment, without rates unless env sets them, and waits until it
+// says where it listens.
 func launch(env ...string) (*server, error) {
 	s := &server{env: env}
 	s.http = &http.Client{
@@ -82,7 +84,7 @@ func (s *server) launch() error {
 	if s.base != "" {
 		addr = strings.TrimPrefix(s.base, "http://") // started again: clients know the address
 	}
-	s.cmd.Env = append(cleanEnv(), append([]string{"GRAPHY_ADDR=" + addr, "GRAPHY_ADMIN_ADDR=127.0.0.1:0"}, s.env...)...)
+	s.cmd.Env = append(cleanEnv(), append([]string{"GRAPHY_ADDR=" + addr, "GRAPHY_ADMIN_ADDR=127.0.0.1:0", "GRAPHY_RATE_LIMIT=0"}, s.env...)...)
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}

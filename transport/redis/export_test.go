@@ -1,0 +1,7 @@
+package redis
+
+// For tests of the package from outside.
+var (
+	DecodeLines = decodeLines
+	EncodeLine  = encodeLine
+)
