@@ -100,7 +100,7 @@ func (s *server) tryAt(ctx context.Context, base, method, path, body string, hea
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	for _, header := range headers {
+	for _, header := range append(s.always[:len(s.always):len(s.always)], headers...) {
 		name, value, _ := strings.Cut(header, ": ")
 		request.Header.Set(name, value)
 	}

@@ -17,6 +17,9 @@ var binary, root string
 var seed = flag.Uint64("e2e.seed", uint64(time.Now().UnixNano()), "seed of what the tests choose at random")
 
 func TestMain(m *testing.M) {
+	if address := os.Getenv(subscribeTo); address != "" {
+		os.Exit(subscribe(address))
+	}
 	flag.Parse()
 	os.Exit(run(m))
 }

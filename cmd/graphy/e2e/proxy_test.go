@@ -4,11 +4,13 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
-// proxy stands between a server and its Redis and can cut them off.
+// proxy stands between a server and its Redis, or its clients, and can cut them off.
 type proxy struct {
-	url      string
+	url      string // of a Redis
+	addr     string
 	target   string
 	listener net.Listener
 	group    sync.WaitGroup
@@ -16,6 +18,7 @@ type proxy struct {
 	mu    sync.Mutex
 	open  sync.Cond // mode has changed
 	mode  mode
+	rate  int // bytes a second of each connection in each direction; 0: as fast as they come
 	conns map[net.Conn]bool
 }
 
@@ -35,7 +38,8 @@ func startProxy(t testing.TB, target string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{url: "redis://" + listener.Addr().String(), target: target, listener: listener, conns: map[net.Conn]bool{}}
+	addr := listener.Addr().String()
+	p := &proxy{url: "redis://" + addr, addr: addr, target: target, listener: listener, conns: map[net.Conn]bool{}}
 	p.open.L = &p.mu
 	p.group.Go(p.accept)
 	t.Cleanup(func() {
@@ -55,6 +59,13 @@ func (p *proxy) set(mode mode) {
 		p.drop()
 	}
 	p.open.Broadcast()
+}
+
+// throttle sets the rate.
+func (p *proxy) throttle(rate int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate = rate
 }
 
 // reset ends the connections there are, once.
@@ -112,7 +123,11 @@ func (p *proxy) copy(to, from net.Conn, held ...mode) {
 		for (p.mode == held[0] || p.mode == held[1]) && err == nil {
 			p.open.Wait()
 		}
+		rate := p.rate
 		p.mu.Unlock()
+		if rate > 0 {
+			time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+		}
 		if n > 0 {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return
