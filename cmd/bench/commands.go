@@ -61,20 +61,58 @@ func (m *mover) operationID(now time.Time) ulid.ULID {
 
 var operationMember = []byte(`"operationId":"`)
 
-// sentAt finds in a message the operation id of a mover, and when it was made.
-func sentAt(message []byte) (time.Time, bool) {
+// stamp is what an operation id of a mover tells.
+type stamp struct {
+	sent   time.Time
+	source uint16
+}
+
+// operationOf finds the operation id of a mover in a message.
+func operationOf(message []byte) (id []byte, ok bool) {
 	at := bytes.Index(message, operationMember)
 	if at < 0 || len(message) < at+len(operationMember)+ulid.EncodedSize {
-		return time.Time{}, false
+		return nil, false
 	}
+	return message[at+len(operationMember):][:ulid.EncodedSize], true
+}
+
+// stampOf reads the operation id of a mover in a message.
+func stampOf(message []byte) (stamp, bool) {
 	var id ulid.ULID
-	if id.UnmarshalText(message[at+len(operationMember):][:ulid.EncodedSize]) != nil {
-		return time.Time{}, false
+	if text, ok := operationOf(message); !ok || id.UnmarshalText(text) != nil {
+		return stamp{}, false
 	}
 	var nanos [8]byte
 	copy(nanos[2:], id[6:12])
-	return started.Add(time.Duration(binary.BigEndian.Uint64(nanos[:]))), true
+	return stamp{
+		sent:   started.Add(time.Duration(binary.BigEndian.Uint64(nanos[:]))),
+		source: binary.BigEndian.Uint16(id[12:]),
+	}, true
 }
+
+var versionMember = []byte(`"version":`)
+
+// versionOf returns the version that a message names.
+func versionOf(message []byte) (version int64, err error) {
+	at := bytes.Index(message, versionMember)
+	digits := 0
+	if at >= 0 {
+		for _, digit := range message[at+len(versionMember):] {
+			if digit < '0' || digit > '9' || digits == mostDigits {
+				break
+			}
+			version = version*10 + int64(digit-'0')
+			digits++
+		}
+	}
+	if digits == 0 {
+		return 0, fmt.Errorf("no version in %.120q", message)
+	}
+	return version, nil
+}
+
+// mostDigits of a version fit into 64 bits.
+const mostDigits = 18
 
 // appendMove appends, to an object that is begun, the operation id and the payload of a move.
 func (m *mover) appendMove(dst []byte, now time.Time) []byte {
@@ -129,6 +167,15 @@ func (l *lab) prepare(ctx context.Context) error {
 	}
 	l.prepared = true
 	return nil
+}
+
+// ensureGraph creates a graph unless this run has done so.
+func (l *lab) ensureGraph(ctx context.Context, graph string, nodes, edges int) error {
+	if l.graphs[graph] {
+		return nil
+	}
+	l.graphs[graph] = true
+	return l.createGraph(ctx, graph, nodes, edges)
 }
 
 // createGraph creates nodes n0, n1 … and edges e0, e1 … between them.

@@ -27,9 +27,11 @@ type lab struct {
 	redisAddr, graphyAddr, adminAddr, referenceAddr string
 	client                                          rueidis.Client // our own way into that Redis
 
-	program  string // of graphy, as built
-	prepared bool   // the graphs of commands.go exist
-	past     bool   // the log of past.go exists
+	program  string          // of graphy, as built
+	prepared bool            // the graphs of commands.go exist
+	past     bool            // the log of past.go exists
+	graphs   map[string]bool // that ensureGraph has made
+	retired  time.Duration   // CPU time of processes that have ended
 }
 
 // openLab builds and starts everything. close ends it.
@@ -38,7 +40,7 @@ func openLab(ctx context.Context, opts *options) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{opts: opts, dir: dir}
+	l := &lab{opts: opts, dir: dir, graphs: map[string]bool{}}
 	for _, start := range []func(context.Context) error{l.startRedis, l.startReference, l.startGraphy, l.startPerf} {
 		if err := start(ctx); err != nil {
 			l.close()
@@ -86,17 +88,20 @@ func (l *lab) startReference(ctx context.Context) (err error) {
 }
 
 func (l *lab) startGraphy(ctx context.Context) (err error) {
-	l.program = filepath.Join(l.dir, "graphy")
-	build := exec.CommandContext(ctx, "go", "build", "-o", l.program, "graphy/cmd/graphy")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build graphy: %w\n%s", err, out)
+	l.program = l.opts.graphy
+	if l.program == "" {
+		l.program = filepath.Join(l.dir, "graphy")
+		build := exec.CommandContext(ctx, "go", "build", "-o", l.program, "graphy/cmd/graphy")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build graphy: %w\n%s", err, out)
+		}
 	}
 	l.graphy, l.graphyAddr, l.adminAddr, err = l.serve(ctx, "graphy-serve")
 	return err
 }
 
 // serve starts a process of graphy, and returns when it is ready: where it listens, for clients and for operators. The
-// caller stops it.
+// caller retires it.
 func (l *lab) serve(ctx context.Context, name string) (process *child, addr, admin string, err error) {
 	if addr, err = freeAddress(); err != nil {
 		return nil, "", "", err
@@ -107,6 +112,7 @@ func (l *lab) serve(ctx context.Context, name string) (process *child, addr, adm
 	process, err = start(l.dir, name, []string{
 		"GRAPHY_ADDR=" + addr, "GRAPHY_ADMIN_ADDR=" + admin, "GRAPHY_REDIS_URL=redis://" + l.redisAddr,
 		"GRAPHY_ROLES=api,projector,realtime", "GRAPHY_KEY_PREFIX=", "GRAPHY_LOG_LEVEL=warn", "GRAPHY_RATE_LIMIT=0",
+		"GRAPHY_MAX_CONNECTIONS=20000", "GRAPHY_MAX_CONNECTIONS_GRAPH=20000", "GRAPHY_MAX_CONNECTIONS_USER=20000",
 		"GRAPHY_JWT_SECRET=", "GRAPHY_JWKS_URL=", "GRAPHY_CONFLICT_POLICY=", "GRAPHY_SNAPSHOT_EVENTS=" + strconv.Itoa(snapshotEvery)}, l.program, "serve")
 	if err != nil {
 		return nil, "", "", err
@@ -124,6 +130,12 @@ func (l *lab) serve(ctx context.Context, name string) (process *child, addr, adm
 		return nil, "", "", err
 	}
 	return process, addr, admin, nil
+}
+
+// retire stops a process of serve, and remembers what CPU time it used.
+func (l *lab) retire(process *child) {
+	l.retired += cpuTime(process)
+	process.stop("TERM")
 }
 
 // startPerf has perf record graphy until close.

@@ -67,14 +67,23 @@ func (c *httpConn) exchange(request []byte) (status int, body []byte, err error)
 	}
 	c.length = length
 	if length > readBuffer {
-		if body, err = c.in.Peek(excerpt); err == nil {
-			_, err = io.CopyN(io.Discard, c.in, int64(length))
-		}
+		body, err = beginning(c.in, length)
 		return status, body, err
 	}
 	body, err = c.in.Peek(length)
 	c.unread = len(body)
 	return status, body, err
+}
+
+// beginning drops so many bytes and returns the first of them.
+func beginning(in *bufio.Reader, length int) ([]byte, error) {
+	first, err := in.Peek(excerpt)
+	if err != nil {
+		return nil, err
+	}
+	first = bytes.Clone(first) // what follows overwrites the buffer
+	_, err = io.CopyN(io.Discard, in, int64(length))
+	return first, err
 }
 
 func (c *httpConn) readHead() (status, length int, err error) {

@@ -3,20 +3,26 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 )
 
-// Opcodes of RFC 6455.
+// Opcodes and flags of RFC 6455 and RFC 7692.
 const (
+	opMore  = 0
 	opText  = 1
 	opClose = 8
 	opPing  = 9
 	opPong  = 10
+
+	final      = 0x80
+	compressed = 0x40
 )
 
 // wsConn is a client's WebSocket that does the least: frames are masked with zero, which spares the generator the
@@ -24,68 +30,109 @@ const (
 type wsConn struct {
 	conn   net.Conn
 	in     *bufio.Reader
-	unread int // of the newest frame
+	unread int    // of the newest frame
+	large  []byte // a frame that does not fit the reader
+
+	deflate bool // messages may be compressed
+}
+
+// wsOptions say how a WebSocket is opened. The zero value is the usual.
+type wsOptions struct {
+	buffer  int  // bytes read at once; 0: readBuffer
+	deflate bool // offer permessage-deflate, as browsers do
 }
 
 // dialWS connects and shakes hands; when ctx is done the connection fails.
 func dialWS(ctx context.Context, addr, path string) (*wsConn, error) {
+	return dialWSWith(ctx, addr, path, wsOptions{})
+}
+
+func dialWSWith(ctx context.Context, addr, path string, opts wsOptions) (*wsConn, error) {
 	conn, err := dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(dialLimit))
-	c := &wsConn{conn: conn, in: bufio.NewReaderSize(conn, readBuffer)}
+	c := &wsConn{conn: conn, in: bufio.NewReaderSize(conn, cmp.Or(opts.buffer, readBuffer))}
+	extensions := ""
+	if opts.deflate {
+		extensions = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+	}
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path)
-	for first := true; ; first = false {
-		text, err := c.in.ReadSlice('\n')
-		if err == nil && first && !bytes.HasPrefix(text, []byte("HTTP/1.1 101 ")) {
-			err = fmt.Errorf("handshake at %s: %s", path, text)
-		}
-		if err != nil {
-			conn.Close()
-			return nil, err
-		}
-		if len(text) <= len("\r\n") {
-			break
-		}
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", path, extensions)
+	if err := c.readHandshake(path); err != nil {
+		conn.Close()
+		return nil, err
 	}
 	_ = conn.SetDeadline(time.Time{})
 	return c, nil
 }
 
-// next returns the next text frame, valid until the next call; of one larger than the buffer, its beginning. It
-// answers pings.
+func (c *wsConn) readHandshake(path string) error {
+	for first := true; ; first = false {
+		text, err := c.in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if first && !bytes.HasPrefix(text, []byte("HTTP/1.1 101 ")) {
+			return fmt.Errorf("handshake at %s: %s", path, text)
+		}
+		if bytes.Contains(text, []byte(": permessage-deflate")) {
+			c.deflate = true
+		}
+		if len(text) <= len("\r\n") {
+			return nil
+		}
+	}
+}
+
+// next returns the next text frame, valid until the next call. It answers pings.
 func (c *wsConn) next() ([]byte, error) {
 	for {
 		if err := c.skip(); err != nil {
 			return nil, err
 		}
-		opcode, length, err := c.readHead()
+		first, length, err := c.readHead()
 		if err != nil {
 			return nil, err
 		}
-		var frame []byte
-		if length > readBuffer {
-			if frame, err = c.in.Peek(excerpt); err == nil {
-				_, err = io.CopyN(io.Discard, c.in, int64(length))
-			}
-		} else {
-			frame, err = c.in.Peek(length)
-			c.unread = len(frame)
-		}
-		switch {
-		case err != nil:
+		frame, err := c.readPayload(length)
+		if err != nil {
 			return nil, err
-		case opcode == opText:
-			return frame, nil
-		case opcode == opClose:
-			return nil, fmt.Errorf("the server closed the WebSocket: %q", frame)
-		case opcode == opPing:
-			if _, err := c.conn.Write(appendFrame(nil, opPong, frame)); err != nil {
-				return nil, err
-			}
 		}
+		if first == final|opText {
+			return frame, nil
+		}
+		if err := c.control(first, frame); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readPayload returns so many bytes where they lie in the buffer, or in memory of their own if there are too many.
+func (c *wsConn) readPayload(length int) (payload []byte, err error) {
+	if length <= c.in.Size() {
+		payload, err = c.in.Peek(length)
+		c.unread = len(payload)
+		return payload, err
+	}
+	c.large = slices.Grow(c.large[:0], length)[:length]
+	_, err = io.ReadFull(c.in, c.large)
+	return c.large, err
+}
+
+// control answers a ping and fails for what ends the connection or is not understood.
+func (c *wsConn) control(first byte, payload []byte) error {
+	switch first {
+	case final | opPing:
+		_, err := c.conn.Write(appendFrame(nil, opPong, payload))
+		return err
+	case final | opPong:
+		return nil
+	case final | opClose:
+		return fmt.Errorf("the server closed the WebSocket: %q", payload)
+	default:
+		return fmt.Errorf("a frame that begins with %#x", first)
 	}
 }
 
@@ -96,12 +143,13 @@ func (c *wsConn) skip() error {
 	return err
 }
 
-func (c *wsConn) readHead() (opcode byte, length int, err error) {
+// readHead returns the first byte of a frame, flags and opcode, and the length of its payload.
+func (c *wsConn) readHead() (first byte, length int, err error) {
 	head, err := c.in.Peek(2)
 	if err != nil {
 		return 0, 0, err
 	}
-	opcode, length = head[0]&0x0F, int(head[1]&0x7F)
+	first, length = head[0], int(head[1]&0x7F)
 	size := 2
 	switch length {
 	case 126:
@@ -119,12 +167,12 @@ func (c *wsConn) readHead() (opcode byte, length int, err error) {
 		length = int(binary.BigEndian.Uint64(head[2:]))
 	}
 	_, err = c.in.Discard(size)
-	return opcode, length, err
+	return first, length, err
 }
 
 // appendFrame appends a client's frame.
 func appendFrame(dst []byte, opcode byte, payload []byte) []byte {
-	dst = append(dst, 0x80|opcode)
+	dst = append(dst, final|opcode)
 	switch n := len(payload); {
 	case n < 126:
 		dst = append(dst, 0x80|byte(n))
@@ -135,66 +183,3 @@ func appendFrame(dst []byte, opcode byte, payload []byte) []byte {
 	}
 	return append(append(dst, 0, 0, 0, 0), payload...)
 }
-
-// closedWS returns a worker that keeps window messages outstanding. next appends a message; answers tells of a line
-// that came whether it answers one, in the order sent, or an error. All else that comes is read and dropped.
-func closedWS(addr, path string, window int, next func(dst []byte, now time.Time) []byte, answers func(text []byte) (bool, error)) worker {
-	return func(ctx context.Context, r *recorder) error {
-		c, err := dialWS(ctx, addr, path)
-		if err != nil {
-			return err
-		}
-		defer c.conn.Close()
-		sent := make([]time.Time, window) // a ring: those without an answer, oldest at head
-		head, open := 0, 0
-		var out, message []byte
-		for {
-			// What has come already is taken first, so that one system call carries what became free by it.
-			if open == 0 || open < window && c.in.Buffered() == 0 {
-				now := time.Now()
-				out = out[:0]
-				for ; open < window; open++ {
-					sent[(head+open)%window] = now
-					message = next(message[:0], now)
-					out = appendFrame(out, opText, message)
-				}
-				if _, err := c.conn.Write(out); err != nil {
-					return err
-				}
-			}
-			frame, err := c.next()
-			if err != nil {
-				return err
-			}
-			for text := range bytes.SplitSeq(frame, newline) {
-				answered, err := answers(text)
-				if err != nil {
-					return err
-				}
-				if answered && open > 0 {
-					r.done(time.Since(sent[head]))
-					head, open = (head+1)%window, open-1
-				}
-			}
-			if err := c.skip(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-var newline = []byte("\n")
-
-// answersCommand knows what Graphy answers to a command.
-func answersCommand(text []byte) (bool, error) {
-	if bytes.HasPrefix(text, []byte(`{"type":"command_result"`)) {
-		return true, nil
-	}
-	if bytes.HasPrefix(text, []byte(`{"type":"revert"`)) || bytes.HasPrefix(text, []byte(`{"type":"error"`)) {
-		return false, fmt.Errorf("a command was refused: %.300s", text)
-	}
-	return false, nil
-}
-
-// answersEcho takes every line for an answer.
-func answersEcho([]byte) (bool, error) { return true, nil }

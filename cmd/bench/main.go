@@ -2,14 +2,20 @@
 //
 // It starts, as child processes on loopback, a redis-server (append-only file, fsync every second, in a temporary
 // folder), `graphy serve` built from this module, and a bare reference: an echo handler that decodes and answers the
-// same JSON, a melody WebSocket that sends back what it gets, an echo handler with one XADD, and the bytes of a state
-// served from memory. Generator, server and Redis share the machine, as they do for the peers that the targets come
-// from; the generator is the same for subject and reference, and does as little as it can for each answer.
+// same JSON, a melody WebSocket that sends back what it gets, an echo handler with one XADD, the bytes of a state served
+// from memory, and a hub that writes what it gets to all its WebSockets. Generator, server and Redis share the machine,
+// as they do for the peers that the targets come from; the generator is the same for subject and reference, and does as
+// little as it can for each answer.
 //
 // A row alternates rounds of reference and subject, each after a warm-up and a pause until the servers are idle, and
 // tells the medians. What counts are the ratios: the figures themselves are those of one machine on one day. CPU per
 // command is the user and system time of graphy and redis-server, from the start of the round until both are idle
 // again, so what is done behind the answer is in it. Linux tells that; elsewhere the column stays empty.
+//
+// The rows about many subscribers are in open loop: commands are sent at moments fixed before, whatever the server does,
+// and the age of an update counts from that moment. Every subscriber checks that each version comes once and in order; a
+// rate is sustained if that is so and 99 of 100 updates, over all subscribers, come in time. Rows about memory start a
+// process of their own.
 //
 // Everything is bounded in time, and all that was started ends with the program, whichever way that ends.
 package main
@@ -31,15 +37,17 @@ import (
 const referenceCommand = "reference"
 
 // timeLimit is how long a run may take altogether.
-const timeLimit = 15 * time.Minute
+const timeLimit = 30 * time.Minute
 
 // options are what a run is told.
 type options struct {
+	short  bool
 	rounds int
 	span   time.Duration // of one round, without its warm-up
 	events int           // of the long log
 	rows   *regexp.Regexp
 	perf   string // file for perf record; empty: none
+	graphy string // the program to measure; empty: built from this module
 }
 
 func main() {
@@ -114,6 +122,14 @@ var allRows = []row{
 	{"past", pastRow},
 	{"squash", squashRow},
 	{"undo", undoRow},
+	{"fan-out", fanOutRow},
+	{"steady", steadyRow},
+	{"together", togetherRow},
+	{"presence", presenceRow},
+	{"join", joinRow},
+	{"join-deflate", joinDeflateRow},
+	{"idle", idleRow},
+	{"auth", authRow},
 	{"http", httpRow},
 	{"websocket", webSocketRow},
 	{"pipelined", pipelinedRow},
@@ -133,10 +149,11 @@ func parseOptions(args []string) (*options, error) {
 	for i, row := range allRows {
 		names[i] = row.name
 	}
-	short := flags.Bool("short", false, "one short round each, and a log of 100,000 events for 1,000,000: two minutes")
+	short := flags.Bool("short", false, "one short round each, and a log of 100,000 events for 1,000,000")
 	rounds := flags.Int("rounds", 3, "rounds of which the median counts; made odd")
 	rows := flags.String("run", "", "only rows whose name matches this regular expression: "+strings.Join(names, ", "))
 	perf := flags.String("perf", "", "record graphy's CPU profile with perf into this `file`")
+	graphy := flags.String("graphy", "", "measure this `program`, as to compare two, instead of building it")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -147,7 +164,8 @@ func parseOptions(args []string) (*options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-run: %w", err)
 	}
-	opts := &options{rounds: max(*rounds, 1) | 1, span: 2500 * time.Millisecond, events: 1_000_000, rows: pattern, perf: *perf}
+	opts := &options{short: *short, rounds: max(*rounds, 1) | 1, span: 2500 * time.Millisecond, events: 1_000_000, rows: pattern, perf: *perf,
+		graphy: *graphy}
 	if *short {
 		opts.rounds, opts.span, opts.events = 1, time.Second, 100_000
 	}

@@ -63,6 +63,7 @@ type reference struct {
 	count  atomic.Int64
 	static atomic.Pointer[[]byte]
 	echoes *melody.Melody
+	hub    *plainHub
 }
 
 // serveReference listens on args[0] until ctx is done, with the Redis at args[1].
@@ -75,7 +76,7 @@ func serveReference(ctx context.Context, args []string) error {
 		return err
 	}
 	defer client.Close()
-	r := &reference{redis: client, echoes: melody.New()}
+	r := &reference{redis: client, echoes: melody.New(), hub: newPlainHub()}
 	r.echoes.HandleMessage(func(s *melody.Session, message []byte) { _ = s.Write(message) })
 	r.echoes.Config.MaxMessageSize = 1 << 20
 	e := echo.New()
@@ -84,6 +85,7 @@ func serveReference(ctx context.Context, args []string) error {
 	e.PUT("/static", r.putStatic)
 	e.GET("/static", r.getStatic)
 	e.GET("/ws", func(c echo.Context) error { return r.echoes.HandleRequest(c.Response(), c.Request()) })
+	e.GET("/hub", r.hub.serve)
 	server := &http.Server{Addr: args[0], Handler: e}
 	context.AfterFunc(ctx, func() { server.Close() })
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {

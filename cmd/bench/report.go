@@ -78,6 +78,8 @@ func thousands(n int64) string {
 
 func millis(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
 
+func megabytes(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
+
 // ratioTo prints the share of a reference's rate, and which it is.
 func ratioTo(s, reference sample, name string) string {
 	return fmt.Sprintf("%.2f of %s %s", s.rate/reference.rate, name, perSecond(reference.rate))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -155,14 +154,4 @@ func (p *prober) readBack(now time.Time) (time.Duration, error) {
 	accepted := time.Now()
 	_, err = p.ask(fmt.Appendf(nil, "GET %s%s/state?minVersion=%d HTTP/1.1\r\nHost: bench\r\n\r\n", apiPrefix, p.graph, version), 200)
 	return time.Since(accepted), err
-}
-
-// versionOf returns the version that an answer names.
-func versionOf(body []byte) (int64, error) {
-	_, rest, _ := bytes.Cut(body, []byte(`"version":`))
-	digits := 0
-	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
-		digits++
-	}
-	return strconv.ParseInt(string(rest[:digits]), 10, 64)
 }

@@ -62,8 +62,8 @@ func subscriber(addr, graph string) worker {
 				if !bytes.HasPrefix(text, stateUpdate) {
 					continue
 				}
-				if sent, ok := sentAt(text); ok {
-					r.done(now.Sub(sent))
+				if stamp, ok := stampOf(text); ok {
+					r.done(now.Sub(stamp.sent))
 				}
 			}
 		}

@@ -132,7 +132,7 @@ func (l *lab) firstTurn(ctx context.Context, name string, what turn) (time.Durat
 	if err != nil {
 		return 0, err
 	}
-	defer process.stop("TERM")
+	defer l.retire(process)
 	l.settle(ctx, append(l.subjects(), process))
 	conn, err := dialHTTP(ctx, addr)
 	if err != nil {
