@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -10,8 +11,10 @@ import (
 	"graphy/transport/limit"
 )
 
-// closeRate ends a connection that goes on over its rate.
-const closeRate = 4006
+const (
+	closeRate   = 4006            // ends a connection that goes on over its rate
+	lastAnswers = 2 * time.Second // for commands under way before that
+)
 
 // What a connection may do beside its commands. Who is refused more often than that does not heed refusals.
 var (
@@ -83,11 +86,16 @@ func (s *session) refuseRate(operation, limit string, err error, now time.Durati
 	s.strike(now)
 }
 
-// strike counts a frame over the rate.
+// strike counts a frame over the rate, and ends a connection with too many of them once its commands under way are
+// answered. It waits on the read loop, so nothing more is listened to meanwhile.
 func (s *session) strike(now time.Duration) {
-	if s.pace.refusals.Take(refusalRate, now, 1) > 0 {
-		s.end(closeRate, "over the rate")
+	if s.pace.refusals.Take(refusalRate, now, 1) == 0 {
+		return
 	}
+	ctx, cancel := context.WithTimeout(s.ctx, lastAnswers)
+	defer cancel()
+	_ = await(ctx, func() bool { return s.inFlight.Load() == 0 })
+	s.end(closeRate, "over the rate")
 }
 
 // isCommandFrame tells whether frames of a kind change the graph.

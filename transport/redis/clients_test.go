@@ -259,8 +259,8 @@ func TestI10ClientsLeaveNoKey(t *testing.T) {
 				Connection: fmt.Sprint(i), Has: at(eventstore.Version(i)), Known: i%3 > 0, Left: i%2 > 0, At: now()})
 		}
 		save(t, c, seen...)
-		if got := len(on.all(t)); got != 900+50+7 {
-			t.Errorf("got %d keys, want %d", got, 900+50+7)
+		if got := len(on.all(t)); got != 900+50+2*7 {
+			t.Errorf("got %d keys, want %d", got, 900+50+2*7)
 		}
 		if on.pass != nil {
 			on.pass(2 * grace)
