@@ -13,8 +13,8 @@ const (
 	firstUpdates = 130_000 // a second over all subscribers, of the first try
 	halvings     = 3       // of the bracket around the highest rate, which is then known to within 9 %
 	chances      = 2       // of each try: what others do on the machine is not to decide
-	stepDown     = 0.94    // from a rate that does not hold in whole rounds
-	mostSteps    = 10
+	stepDown     = 0.85    // from a rate that does not hold in whole rounds
+	mostSteps    = 12
 )
 
 // sustained finds the highest rate at which a crowd hears everything and the slowest hundredth within a limit: by short
