@@ -97,6 +97,7 @@ type Options struct {
 	Timeouts       Timeouts         // of HTTPServer
 
 	Logger   *zap.Logger          // default discards
+	Audit    *zap.Logger          // of denials, limits and owners' acts, all at level info; default Logger
 	Registry *prometheus.Registry // where metrics go; default one of its own
 }
 
@@ -140,7 +141,7 @@ func New(services Services, opts Options) *Server {
 	opts.Logger = cmp.Or(opts.Logger, zap.NewNop())
 	opts.Registry = cmp.Or(opts.Registry, prometheus.NewRegistry())
 	s := &Server{services: services, opts: opts, parser: command.NewParser(opts.Limits), logger: opts.Logger}
-	s.audit = newAudit(opts.Logger)
+	s.audit = newAudit(cmp.Or(opts.Audit, opts.Logger))
 	s.serving, s.drain = context.WithCancel(context.Background())
 	s.metrics = newMetrics(opts.Registry)
 	s.states = newStates(services.Models, opts.CacheBytes)

@@ -34,7 +34,8 @@ type config struct {
 
 	TrustedProxies []string `env:"GRAPHY_TRUSTED_PROXIES"`
 
-	adminChosen bool // AdminAddr was given, not defaulted
+	adminChosen bool        // AdminAddr was given, not defaulted
+	audit       *zap.Logger // nil: with everything else
 }
 
 // bind makes a flag of every field that has one, with the environment's value as its default. It returns what is wrong
@@ -148,9 +149,20 @@ func newLogger(level string) (*zap.Logger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("GRAPHY_LOG_LEVEL: %w", err)
 	}
+	return loggerSettings(parsed).Build()
+}
+
+// newAudit logs what is put down for the audit: all of it, whatever else is logged.
+func newAudit() (*zap.Logger, error) {
+	settings := loggerSettings(zapcore.InfoLevel)
+	settings.Sampling = nil
+	return settings.Build()
+}
+
+func loggerSettings(level zapcore.Level) zap.Config {
 	settings := zap.NewProductionConfig()
-	settings.Level = zap.NewAtomicLevelAt(parsed)
+	settings.Level = zap.NewAtomicLevelAt(level)
 	settings.EncoderConfig.EncodeTime = zapcore.ISO8601TimeEncoder
 	settings.DisableCaller = true
-	return settings.Build()
+	return settings
 }

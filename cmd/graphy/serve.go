@@ -50,6 +50,9 @@ func newServeCommand() *cobra.Command {
 				return err
 			}
 			defer func() { _ = logger.Sync() }()
+			if c.audit, err = newAudit(); err != nil {
+				return err
+			}
 			warnWithoutEffect(logger, os.Getenv)
 			return serve(cmd.Context(), c, logger, cmd.OutOrStdout())
 		},
@@ -158,7 +161,7 @@ func (n *node) newServer(models *projectionredis.Models, registry *prometheus.Re
 	options := transport.Options{
 		API: c.has("api"), Realtime: c.has("realtime"), Development: n.verifier == nil, Origins: c.Origins,
 		BodyLimit: c.Limits.MaxBody, Limits: c.Limits.ofCommands(), Connections: c.Limits.ofConnections(),
-		Rates: c.Rates.options(), Logger: n.logger, Registry: registry,
+		Rates: c.Rates.options(), Logger: n.logger, Audit: c.audit, Registry: registry,
 	}
 	options.TrustedProxies, _ = parseProxies(c.TrustedProxies) // they were checked
 	if n.verifier != nil {                                     // a nil one would be a Verifier that is not nil
