@@ -1,8 +1,13 @@
-// Package transport is the edge of the system: HTTP and WebSocket as API.md promises them to clients.
+// Package transport is the edge of the system: HTTP, WebSocket and Server-Sent Events as API.md promises them to clients.
 //
-// A request is decoded, its sender identified, its form and size checked; then it is handed to package command or
-// answered from the log (deltas) or the read models (states, entities). Every refusal is a problem document
-// (RFC 9457), made in errors.go from the one table of errors.
+// A request passes one gate (access.go), which tells who sent it and whether they may, and the rates; its form and size
+// are checked; then it is handed to package command or answered from the log (deltas) or the read models (states,
+// entities). Every refusal is a problem document (RFC 9457), made in errors.go from the one table of errors.
+//
+// Who follows a graph pulls: a hub (hub.go) keeps the newest events in a ring, the only queue there is, and each session
+// (session.go), stream (stream.go) and long poll (poll.go) has a cursor. A session's flush writes whatever came since its
+// last write; catchUp brings one nearer that has fallen behind the ring. Beside the events a session is sent replies
+// (outbox.go) and, where it has time for them, the presence of others (presence.go).
 //
 // An answer 202 means that the event is in the log, never less. A state is served at the version of the read model's
 // checkpoint at the time of the request, whole (I5), and never below a minVersion asked for (I6). Deltas come straight
