@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"graphy/eventstore"
@@ -22,21 +20,7 @@ func (s *stage) process(t testing.TB, adapt func(*Services), change ...func(*soc
 	services := s.server.services
 	adapt(&services)
 	p := &stage{TB: t, log: s.log, commands: s.commands}
-	p.server = New(services, Options{API: true, Realtime: true, Development: true, Logger: zap.NewNop(), Registry: prometheus.NewRegistry()})
-	for _, change := range change {
-		change(&p.server.sockets.limits)
-	}
-	p.server.sockets.configure()
-	p.http = httptest.NewServer(p.server.Handler())
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = p.server.Run(ctx) })
-	p.stop = sync.OnceFunc(func() {
-		cancel()
-		running.Wait()
-		p.http.Close()
-	})
-	t.Cleanup(p.stop)
+	p.run(services, zap.NewNop(), change)
 	return p
 }
 

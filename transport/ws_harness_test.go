@@ -65,12 +65,18 @@ func newStage(t testing.TB, change ...func(*socketLimits)) *stage {
 	if testing.Verbose() {
 		logger = zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
 	}
-	s.server = New(Services{
+	s.run(Services{
 		Commands: s.commands, Log: log, Models: foldModels{writer: s.commands},
 		Await: func(ctx context.Context, _ string, _ eventstore.Version) error { return ctx.Err() },
 		Ready: func(context.Context) Readiness { return Readiness{OK: true} },
-	}, Options{API: true, Realtime: true, Development: true, Logger: logger, Registry: prometheus.NewRegistry()})
-	for _, change := range change {
+	}, logger, change)
+	return s
+}
+
+// run starts the stage's server on a loopback port; it ends with the test.
+func (s *stage) run(services Services, logger *zap.Logger, changes []func(*socketLimits)) {
+	s.server = New(services, Options{API: true, Realtime: true, Development: true, Logger: logger, Registry: prometheus.NewRegistry()})
+	for _, change := range changes {
 		change(&s.server.sockets.limits)
 	}
 	s.server.sockets.configure()
@@ -83,8 +89,7 @@ func newStage(t testing.TB, change ...func(*socketLimits)) *stage {
 		running.Wait()
 		s.http.Close()
 	})
-	t.Cleanup(s.stop)
-	return s
+	s.Cleanup(s.stop)
 }
 
 // writer is Commands that writes to the log at once. It knows CREATE_NODE and UPDATE_NODE_POSITION; script answers the

@@ -91,7 +91,7 @@ func TestI10HalfOpenSockets(t *testing.T) {
 	a.awaitLive(t)
 	between.set(silent)
 	begin := time.Now()
-	await(t, 50*time.Second, "half-open sockets are gone", func() bool { return s.metric(t, "graphy_websocket_sessions") == 1 })
+	await(t, 45*time.Second, "half-open sockets are gone", func() bool { return s.metric(t, "graphy_websocket_sessions") == 1 })
 	t.Logf("gone after %v", time.Since(begin))
 	s.accept(t, a.graph, "CREATE_NODE", object{"id": "n"})
 	healthy.until(t, "state_update")
