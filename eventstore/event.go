@@ -36,8 +36,8 @@ type Event struct {
 
 // Position is a version and the hash that goes with it; the zero value is the empty stream.
 type Position struct {
-	Version Version
-	Hash    Hash
+	Version Version `json:"version"`
+	Hash    Hash    `json:"hash"`
 }
 
 // Position returns where the stream stands after e.
