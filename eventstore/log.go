@@ -23,13 +23,17 @@ type Log interface {
 	// version and hash, and none of their Operations is in the index; all or none. So nothing is ever appended onto
 	// another history that has come to the same version. Identical events appended again are Applied. It retries by
 	// itself what certainly was not applied or is safe to send again, until ctx is done; its errors are ErrUnavailable,
-	// ErrUnknown, or ErrBroken where the stream cannot be written to because it is not what was appended.
+	// ErrUnknown, or ErrBroken where the stream cannot be written to because it is not what was appended; and ErrTrimmed
+	// where it has moved on so far that it cannot be told whether identical events were appended by an earlier call:
+	// without one it is a Conflict.
 	Append(ctx context.Context, stream string, expected Position, events []Event) (AppendResult, error)
 
-	// Read returns up to limit events after version after, oldest first; none at or above the head.
+	// Read returns up to limit events after version after, oldest first; none at or above the head. Where the next one was
+	// trimmed it fails with a *TrimmedError.
 	Read(ctx context.Context, stream string, after Version, limit int) ([]Event, error)
 
-	// ReadBackward returns up to limit events before version before (0: from the head), newest first.
+	// ReadBackward returns up to limit events before version before (0: from the head), newest first; less where the log
+	// does not reach further back. Where all of them were trimmed it fails with a *TrimmedError.
 	ReadBackward(ctx context.Context, stream string, before Version, limit int) ([]Event, error)
 
 	// Head returns where the stream stands, the zero Position for an unknown stream.
@@ -38,7 +42,8 @@ type Log interface {
 	// Tail yields the events of stream after version after, oldest first, without hole or double, and waits for new
 	// ones until ctx is done; its last pair is then a zero Event and ctx's error. Lost notifications and lost
 	// connections delay events, they never lose one. If the stream is deleted, goes back, or ends before after, it
-	// ends with ErrReset; a hole in the stream, or a hash that does not chain, ends it with ErrBroken.
+	// ends with ErrReset, if the next event was trimmed with ErrTrimmed: either way start anew from a state; a hole in the
+	// stream, or a hash that does not chain, ends it with ErrBroken.
 	Tail(ctx context.Context, stream string, after Version) iter.Seq2[Event, error]
 
 	// Operations looks ids up in the stream's index: the version of the event that settled each, 0 for none.

@@ -33,16 +33,17 @@ func (e *TrimmedError) Unwrap() error { return ErrTrimmed }
 // made again after it failed, with the same arguments. Implementations are safe for concurrent use beside appends, and
 // pass eventstoretest.RunMaintainer.
 type Maintainer interface {
-	// Base returns what stream begins with, the zero Base if its events begin with version 1.
+	// Base returns what stream begins with, the zero Base if none was set.
 	Base(ctx context.Context, stream string) (Base, error)
 
-	// SetBase keeps base in the place of an older one. The stream has to hold the event of its version, with its hash, or
-	// to have that base already; else it fails with ErrBroken and keeps nothing. Events at and before it stay until Trim.
+	// SetBase keeps base in the place of an older one; a newer one stays. The stream has to hold the event of its version,
+	// with its hash, or to have that base already (whose data are replaced); else it fails with ErrBroken and keeps nothing.
+	// Events at and before it stay until Trim.
 	SetBase(ctx context.Context, stream string, base Base) error
 
 	// Trim drops the oldest events of stream, with their Operations in the index: all or none, in one step that is short
-	// if they are few (a thousand take about a millisecond). They have to be the oldest, in order, and none above the
-	// base; events that were dropped before are passed over.
+	// if they are few (a thousand take about a millisecond). They have to be the oldest, in order, none above the base and
+	// none the newest, else it fails with ErrBroken; events that were dropped before are passed over.
 	Trim(ctx context.Context, stream string, oldest []Event) error
 
 	// Rewrite begins new content for stream, beside what is there, which goes on serving until Commit. The content begins
@@ -68,7 +69,8 @@ type Rewriting interface {
 
 	// Commit puts what was written (base, events, index) in the place of the stream in one step, if that stands at
 	// expected; it is false if the stream has moved on: write what it has more, and call again. A stream that cannot be
-	// read at all (a key of another type) stands at the zero Position, like one that does not exist. With nothing
+	// read at all (a key of another type) stands at the zero Position, like one that does not exist; foreign entries at
+	// the end of a stream are passed over. It stands at base if no event follows. With nothing
 	// written and a zero base it fails. Those who Tail the stream go on if what they have is part of the new content,
 	// and end with ErrReset or ErrBroken at the latest when they next look if not.
 	Commit(ctx context.Context, expected Position) (committed bool, err error)

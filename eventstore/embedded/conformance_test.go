@@ -14,3 +14,17 @@ func TestConformanceWithJournal(t *testing.T) {
 func TestConformanceInMemory(t *testing.T) {
 	eventstoretest.Run(t, func(t *testing.T) eventstore.Log { return open(t, Options{}) })
 }
+
+func TestMaintainerConformanceWithJournal(t *testing.T) {
+	eventstoretest.RunMaintainer(t, func(t *testing.T) (eventstore.Log, eventstore.Maintainer) {
+		s := open(t, Options{Dir: t.TempDir()})
+		return s, s
+	})
+}
+
+func TestMaintainerConformanceInMemory(t *testing.T) {
+	eventstoretest.RunMaintainer(t, func(t *testing.T) (eventstore.Log, eventstore.Maintainer) {
+		s := open(t, Options{})
+		return s, s
+	})
+}

@@ -23,33 +23,53 @@ type file interface {
 }
 
 const (
-	journalName   = "events.journal"
-	fileMagic     = "GRAPHYJ\n"
-	formatVersion = 1
-	headerSize    = int64(len(fileMagic)) + 8
+	journalName = "events.journal"
+	fileMagic   = "GRAPHYJ\n"
+	headerSize  = int64(len(fileMagic)) + 8
+
+	// A journal is of the oldest format that has all its records, so that older programs can go on with it for as long
+	// as that is possible; when it is not, they find another number here and say so.
+	oldestFormat, newestFormat = 1, 2
 )
 
-// fileHeader is the first thing in a journal: magic, format version, CRC-32C of both.
-func fileHeader() []byte {
-	header := binary.LittleEndian.AppendUint32([]byte(fileMagic), formatVersion)
+// fileHeader is the first thing in a journal: magic, format, CRC-32C of both.
+func fileHeader(format uint32) []byte {
+	header := binary.LittleEndian.AppendUint32([]byte(fileMagic), format)
 	return binary.LittleEndian.AppendUint32(header, crc32.Checksum(header, castagnoli))
 }
 
-// checkHeader refuses a file that is no journal or of a format that this program does not know.
-func checkHeader(f io.ReaderAt, path string) error {
+// readHeader returns the format of a journal, 0 for one whose header was being changed to the newest when the process
+// or the machine ended. It refuses a file that is no journal or of a format that this program does not know.
+func readHeader(f io.ReaderAt, path string) (format uint32, err error) {
 	header := make([]byte, headerSize)
 	if _, err := f.ReadAt(header, 0); err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return 0, err
 	}
-	if bytes.Equal(header, fileHeader()) {
-		return nil
+	for format := uint32(oldestFormat); format <= newestFormat; format++ {
+		if bytes.Equal(header, fileHeader(format)) {
+			return format, nil
+		}
+	}
+	if tornHeader(header) {
+		return 0, nil
 	}
 	body, sum := header[:headerSize-4], binary.LittleEndian.Uint32(header[headerSize-4:])
 	if !bytes.HasPrefix(header, []byte(fileMagic)) || crc32.Checksum(body, castagnoli) != sum {
-		return &CorruptError{File: path, Offset: 0, Reason: "no journal header"}
+		return 0, &CorruptError{File: path, Offset: 0, Reason: "no journal header"}
 	}
-	return fmt.Errorf("journal %s has format %d, this program knows %d only: it was written by a newer one",
-		path, binary.LittleEndian.Uint32(body[len(fileMagic):]), formatVersion)
+	return 0, fmt.Errorf("journal %s has format %d, this program knows none above %d: it was written by a newer one",
+		path, binary.LittleEndian.Uint32(body[len(fileMagic):]), newestFormat)
+}
+
+// tornHeader tells whether each byte is that of the oldest header or that of the newest.
+func tornHeader(header []byte) bool {
+	before, after := fileHeader(oldestFormat), fileHeader(newestFormat)
+	for i, b := range header {
+		if b != before[i] && b != after[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // ensureFile creates an empty journal at path if there is none.
@@ -57,7 +77,7 @@ func ensureFile(path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	temporary, err := writeFile(path, func(io.Writer) error { return nil })
+	temporary, err := writeFile(path, oldestFormat, func(io.Writer) error { return nil })
 	if err != nil {
 		return err
 	}
@@ -65,13 +85,13 @@ func ensureFile(path string) error {
 }
 
 // writeFile makes a journal that holds what write writes after the header, for installFile to put at path.
-func writeFile(path string, write func(io.Writer) error) (temporary string, err error) {
+func writeFile(path string, format uint32, write func(io.Writer) error) (temporary string, err error) {
 	temporary = path + ".new"
 	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return "", err
 	}
-	if _, err = f.Write(fileHeader()); err == nil {
+	if _, err = f.Write(fileHeader(format)); err == nil {
 		err = write(f)
 	}
 	if err == nil {

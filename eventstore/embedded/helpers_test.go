@@ -107,6 +107,9 @@ func verify(t testing.TB, s *Store, stream string, want eventstore.Version) {
 	}
 }
 
+// dir is the folder of the store.
+func (s *Store) dir() string { return filepath.Dir(s.lock.Path()) }
+
 // journalPath is where the journal of a folder is.
 func journalPath(dir string) string { return filepath.Join(dir, journalName) }
 

@@ -16,8 +16,9 @@ const groupLimit = 8 << 20
 // While one group of records is being written and fsynced the next one gathers, so the price of an fsync is shared by
 // all who wait, without a timer. The goroutine that writes lives only while there is something to write.
 type journal struct {
-	file file
-	end  int64 // of the last durable frame; belongs to whoever writes
+	file   file
+	end    int64  // of the last durable frame; belongs to whoever writes
+	format uint32 // of the file; belongs to whoever writes
 
 	mu      sync.Mutex
 	waiting []*group // not begun to write yet, oldest first
@@ -27,9 +28,10 @@ type journal struct {
 
 // A group is a frame in the making.
 type group struct {
-	frame []byte
-	done  chan struct{} // closed when err holds the outcome
-	err   error
+	frame  []byte
+	format uint32        // that its records need
+	done   chan struct{} // closed when err holds the outcome
+	err    error
 }
 
 // append writes r and returns when it is durable. Its errors are errNotWritten and errInDoubt.
@@ -60,7 +62,7 @@ func (j *journal) gather(r record, size int) (*group, error) {
 		g = &group{frame: beginFrame(size), done: make(chan struct{})}
 		j.waiting = append(j.waiting, g)
 	}
-	g.frame = r.appendTo(g.frame)
+	g.frame, g.format = r.appendTo(g.frame), max(g.format, r.kind.format())
 	if !j.writing {
 		j.writing = true
 		go j.flush()
@@ -83,14 +85,19 @@ func (j *journal) flush() {
 		if failed != nil {
 			g.err = fmt.Errorf("%w: %w", errNotWritten, failed)
 		} else {
-			g.err = j.write(g.frame)
+			g.err = j.write(g.frame, g.format)
 		}
 		close(g.done)
 	}
 }
 
-// write makes one frame durable at the end of the file.
-func (j *journal) write(frame []byte) error {
+// write makes one frame durable at the end of the file, which is to be of the format at least.
+func (j *journal) write(frame []byte, format uint32) error {
+	if format > j.format {
+		if err := j.lift(format); err != nil {
+			return err
+		}
+	}
 	endFrame(frame)
 	if _, err := j.file.WriteAt(frame, j.end); err != nil {
 		return j.takeBack(err)
@@ -101,6 +108,18 @@ func (j *journal) write(frame []byte) error {
 		return j.fail(errors.Join(fmt.Errorf("sync journal: %w", err), j.file.Truncate(j.end)))
 	}
 	j.end += int64(len(frame))
+	return nil
+}
+
+// lift makes the file one of format. Were that cut short, readHeader would see it.
+func (j *journal) lift(format uint32) error {
+	if _, err := j.file.WriteAt(fileHeader(format), 0); err != nil {
+		return fmt.Errorf("%w: write journal header: %w", errNotWritten, err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return j.fail(fmt.Errorf("sync journal: %w", err))
+	}
+	j.format = format
 	return nil
 }
 

@@ -134,8 +134,7 @@ func TestFlippedByteBeforeTheLastFrameIsAnError(t *testing.T) {
 }
 
 func TestForeignFilesAreRefused(t *testing.T) {
-	newer := fileHeader()
-	newer[len(fileMagic)] = formatVersion + 1
+	newer := fileHeader(newestFormat + 1)
 	for name, content := range map[string][]byte{"empty": nil, "text": []byte("hello, this is no journal"), "newer": newer} {
 		if _, _, _, err := openBytes(t, content); err == nil {
 			t.Errorf("%s: opened", name)

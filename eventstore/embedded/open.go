@@ -24,32 +24,39 @@ func openJournal(path string, logger *zap.Logger, begin func(total int64), repla
 	if err != nil {
 		return nil, err
 	}
-	end, err := readJournal(f, path, logger, begin, replay)
-	if err == nil {
+	j := &journal{file: f}
+	if err = j.read(f, path, logger, begin, replay); err == nil {
 		// What a killed process wrote and did not sync has just been replayed: from here on others see it.
 		err = f.Sync()
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &journal{file: f, end: end}, nil
+	return j, nil
 }
 
-// readJournal replays f, cuts off its torn end and returns where the next frame goes.
-func readJournal(f *os.File, path string, logger *zap.Logger, begin func(total int64), replay visit) (int64, error) {
+// read replays f, cuts off its torn end and finds out where the next frame goes.
+func (j *journal) read(f *os.File, path string, logger *zap.Logger, begin func(total int64), replay visit) error {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if err := checkHeader(f, path); err != nil {
-		return 0, err
+	if j.format, err = readHeader(f, path); err != nil {
+		return err
+	}
+	if j.format == 0 {
+		if err := j.lift(newestFormat); err != nil {
+			return err
+		}
 	}
 	begin(info.Size())
+	j.end = info.Size()
 	err = eachRecord(f, path, info.Size(), replay)
 	if bad := (*badFrame)(nil); errors.As(err, &bad) {
-		return bad.offset, cutTornEnd(f, path, bad, info.Size(), logger)
+		j.end = bad.offset
+		return cutTornEnd(f, path, bad, info.Size(), logger)
 	}
-	return info.Size(), err
+	return err
 }
 
 // eachRecord visits the records between the header and size. It ends with a *badFrame where there is no whole frame.

@@ -42,14 +42,10 @@ func (s *Store) Head(ctx context.Context, name string) (eventstore.Position, err
 	if err := s.intact(name); err != nil {
 		return eventstore.Position{}, err
 	}
-	switch events, ok := s.pageBackward(name, 0, 1); {
-	case !ok:
-		return s.Store.Head(ctx, name)
-	case len(events) == 0:
-		return eventstore.Position{}, nil
-	default:
+	if events, ok := s.pageBackward(name, 0, 1); ok && len(events) == 1 {
 		return events[0].Position(), nil
 	}
+	return s.Store.Head(ctx, name)
 }
 
 // Operations is described at [eventstore.Log].
@@ -71,37 +67,65 @@ func (s *Store) Tail(ctx context.Context, name string, after eventstore.Version)
 	}
 }
 
+// page is not ok where the stream is empty, or does not begin as early as that.
 func (s *Store) page(name string, after eventstore.Version, limit int) ([]eventstore.Event, bool) {
 	entries, ok := s.entries(name)
-	if !ok || after >= eventstore.Version(len(entries)) || limit <= 0 {
-		return nil, ok
+	first, known := firstVersion(entries)
+	if !ok || !known || after+1 < first {
+		return nil, false
 	}
-	entries = entries[after:]
+	if after+1-first >= eventstore.Version(len(entries)) || limit <= 0 {
+		return nil, true
+	}
+	entries = entries[after+1-first:]
 	return decodeEntries(entries[:min(limit, len(entries))], after+1, 1)
 }
 
 func (s *Store) pageBackward(name string, before eventstore.Version, limit int) ([]eventstore.Event, bool) {
 	entries, ok := s.entries(name)
-	if !ok {
+	first, known := firstVersion(entries)
+	if !ok || !known || before > 0 && before <= first {
 		return nil, false
 	}
-	newest := eventstore.Version(len(entries))
+	newest := first + eventstore.Version(len(entries)) - 1
 	if before > 0 {
 		newest = min(newest, before-1)
 	}
-	count := min(max(limit, 0), int(newest))
-	page := make([]miniredis.StreamEntry, count)
+	page := make([]miniredis.StreamEntry, min(max(limit, 0), int(newest-first)+1))
 	for i := range page {
-		page[i] = entries[int(newest)-1-i]
+		page[i] = entries[int(newest-first)-i]
 	}
 	return decodeEntries(page, newest, -1)
 }
 
-// entries returns the entries of a stream, which is not to be changed. Those that are there stay; the server
-// only adds behind them.
+// firstVersion returns the version of the first entry, which is above 1 in a stream that was trimmed.
+func firstVersion(entries []miniredis.StreamEntry) (eventstore.Version, bool) {
+	if len(entries) == 0 {
+		return 0, false
+	}
+	digits, whole := strings.CutSuffix(entries[0].ID, "-0")
+	version, err := strconv.ParseUint(digits, 10, 64)
+	return eventstore.Version(version), whole && err == nil && version > 0
+}
+
+// entries returns the entries of a stream, which is not to be changed. Those that are there stay, for as long as
+// somebody has them; the server only adds behind them, and forgets the first ones.
 func (s *Store) entries(name string) ([]miniredis.StreamEntry, bool) {
 	entries, err := s.db.Stream(s.Keys().Events(name))
 	return entries, err == nil
+}
+
+// firstEvent returns the version of the oldest event that is kept, or that may come; 1 for a stream that is empty.
+func (s *Store) firstEvent(name string) eventstore.Version {
+	entries, _ := s.entries(name)
+	first, ok := firstVersion(entries)
+	switch {
+	case !ok:
+		return 1
+	case entries[0].Values[0] != "event": // what stands for all before it, in a stream that began with a base alone
+		return first + 1
+	}
+	return first
 }
 
 // decodeEntries makes events of entries whose versions begin at first and go in steps. It is not ok if they do not.

@@ -12,22 +12,7 @@ import (
 
 func TestRecordsComeBackAsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := record{
-			kind:     rapid.SampledFrom([]kind{kindAppend, kindDelete}).Draw(t, "kind"),
-			stream:   rapid.String().Draw(t, "stream"),
-			expected: 0,
-		}
-		if r.kind == kindAppend {
-			r.expected = eventstore.Version(rapid.Uint64Range(0, 1<<53).Draw(t, "expected"))
-			for i := range rapid.IntRange(1, 5).Draw(t, "events") {
-				r.events = append(r.events, eventstore.Event{
-					Version:    r.expected + eventstore.Version(i) + 1,
-					Data:       rapid.SliceOf(rapid.Byte()).Draw(t, "data"),
-					Hash:       eventstore.Hash(rapid.String().Draw(t, "hash")),
-					Operations: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "operations"),
-				})
-			}
-		}
+		r := drawRecord(t)
 		encoded := r.appendTo(nil)
 		if len(encoded) > r.encodedSize() {
 			t.Fatalf("encoded to %d bytes, encodedSize says %d", len(encoded), r.encodedSize())
@@ -36,7 +21,49 @@ func TestRecordsComeBackAsWritten(t *testing.T) {
 		if err != nil || string(rest) != "rest" || !reflect.DeepEqual(got, r) {
 			t.Fatalf("got %+v, %q, %v, want %+v", got, rest, err, r)
 		}
+		for n := range encoded {
+			if _, _, err := decodeRecord(encoded[:n]); err == nil {
+				t.Errorf("the first %d of %d bytes were taken for a record", n, len(encoded))
+			}
+		}
 	})
+}
+
+func drawRecord(t *rapid.T) record {
+	r := record{kind: kind(rapid.IntRange(int(kindAppend), int(kindIndex)).Draw(t, "kind")), stream: rapid.String().Draw(t, "stream")}
+	version := func(name string) eventstore.Version {
+		return eventstore.Version(rapid.Uint64Range(0, 1<<53).Draw(t, name))
+	}
+	position := func() eventstore.Position {
+		return eventstore.Position{Version: version("version"), Hash: eventstore.Hash(rapid.String().Draw(t, "hash"))}
+	}
+	list := func(name string) (list []indexed) {
+		for range rapid.IntRange(0, 3).Draw(t, name) {
+			list = append(list, indexed{rapid.String().Draw(t, "operation"), version("version")})
+		}
+		return list
+	}
+	switch r.kind {
+	case kindAppend:
+		r.expected = version("expected")
+		for i := range rapid.IntRange(1, 5).Draw(t, "events") {
+			r.events = append(r.events, eventstore.Event{
+				Version:    r.expected + eventstore.Version(i) + 1,
+				Data:       rapid.SliceOf(rapid.Byte()).Draw(t, "data"),
+				Hash:       eventstore.Hash(rapid.String().Draw(t, "hash")),
+				Operations: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "operations"),
+			})
+		}
+	case kindBase:
+		r.position, r.data = position(), rapid.SliceOf(rapid.Byte()).Draw(t, "data")
+	case kindTrim:
+		r.position = position()
+	case kindRename:
+		r.target = rapid.String().Draw(t, "target")
+	case kindIndex:
+		r.add, r.remove = list("add"), list("remove")
+	}
+	return r
 }
 
 func TestDecodeRecordRefuses(t *testing.T) {
@@ -47,7 +74,12 @@ func TestDecodeRecordRefuses(t *testing.T) {
 		}
 	}
 	tests := map[string]string{
-		"unknown kind":                 "\x03\x01g",
+		"unknown kind":                 "\x07\x01g",
+		"kind zero":                    "\x00\x01g",
+		"base without data":            "\x03\x01g\x01\x00",
+		"trim without hash":            "\x04\x01g\x01",
+		"rename to nothing":            "\x05\x01g",
+		"more to index than bytes":     "\x06\x01g\xff\xff\xff\xff\x01\x00",
 		"no events":                    "\x01\x01g\x00\x00",
 		"more events than bytes":       "\x01\x01g\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"number longer than need be":   "\x02\x81\x00g",
@@ -65,6 +97,10 @@ func TestDecodeRecordRefuses(t *testing.T) {
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(record{kind: kindDelete, stream: "g"}.appendTo(nil))
 	f.Add(record{kind: kindAppend, stream: "g", expected: 7, events: chain(eventstore.Position{Version: 7}, "g", 2)}.appendTo(nil))
+	f.Add(record{kind: kindBase, stream: "g", position: eventstore.Position{Version: 7, Hash: "h"}, data: []byte("state")}.appendTo(nil))
+	f.Add(record{kind: kindTrim, stream: "g", position: eventstore.Position{Version: 7, Hash: "h"}}.appendTo(nil))
+	f.Add(record{kind: kindRename, stream: "g", target: "h"}.appendTo(nil))
+	f.Add(record{kind: kindIndex, stream: "g", add: []indexed{{"a", 1}}, remove: []indexed{{"b", 2}, {"c", 300}}}.appendTo(nil))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		r, rest, err := decodeRecord(input)
 		if err != nil {

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 	"graphy/eventstore/redis"
 )
 
-// A replayer builds the streams, their operations, the directory and the marks of activity in a Redis that is not
-// serving yet. All replayed streams are marked active, because their read models have to be built anew.
+// A replayer builds the streams, their bases and operations, the directory and the marks of activity in a Redis that is
+// not serving yet. All replayed streams are marked active, because their read models have to be built anew.
 type replayer struct {
 	db       *miniredis.RedisDB
 	keys     redis.Keys
@@ -22,18 +23,31 @@ type replayer struct {
 	logger   *zap.Logger
 	progress progress
 
-	records, events int64
-	dead            int64 // bytes of records whose stream was deleted after them
+	lives   map[string]*life // by present name
+	records int64
+	events  int64
+	dead    int64 // bytes of records without which the journal would come to the same
 }
 
 // open replays the journal at path, compacts it if most of it is dead, and returns it ready to append.
 func (p *replayer) open(ctx context.Context, path string) (*journal, error) {
+	j, err := p.replay(ctx, path)
+	if err != nil || !worthCompacting(p.dead, j.end) {
+		return j, err
+	}
+	return p.compact(j, path)
+}
+
+func (p *replayer) replay(ctx context.Context, path string) (*journal, error) {
 	started := time.Now()
+	p.lives = map[string]*life{}
 	visit := func(r record, size int, read int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return p.apply(r, size, read)
+		p.progress.show(read)
+		p.apply(r, size)
+		return nil
 	}
 	j, err := openJournal(path, p.logger, p.progress.begin, visit)
 	if err != nil {
@@ -46,17 +60,14 @@ func (p *replayer) open(ctx context.Context, path string) (*journal, error) {
 		p.logger.Info("journal replayed", zap.String("file", path), zap.Int64("bytes", j.end),
 			zap.Int("graphs", len(p.streams)), zap.Int64("events", p.events), zap.Duration("took", time.Since(started)))
 	}
-	if !worthCompacting(p.dead, j.end) {
-		return j, nil
-	}
-	return p.compact(j, path)
+	return j, nil
 }
 
-// compact swaps the journal for one without the deleted streams. If there is no room for that, the old one goes on.
+// compact swaps the journal for one without what is dead. If there is no room for that, the old one goes on.
 func (p *replayer) compact(old *journal, path string) (*journal, error) {
-	temporary, err := compactJournal(old.file, old.end, path, p.keep)
+	temporary, err := compactJournal(old, path, p.survivors())
 	if err != nil {
-		p.logger.Warn("journal could not be rid of deleted graphs; going on with it as it is",
+		p.logger.Warn("journal could not be rid of what was deleted and trimmed; going on with it as it is",
 			zap.String("file", path), zap.Error(err))
 		return old, nil
 	}
@@ -65,94 +76,88 @@ func (p *replayer) compact(old *journal, path string) (*journal, error) {
 	}
 	j, err := openJournal(path, p.logger, func(int64) {}, func(record, int, int64) error { return nil })
 	if err == nil {
-		p.logger.Info("journal rid of deleted graphs", zap.String("file", path),
+		p.logger.Info("journal rid of what was deleted and trimmed", zap.String("file", path),
 			zap.Int64("before", old.end), zap.Int64("bytes", j.end))
 	}
 	return j, err
 }
 
 // apply is the visit of one record.
-func (p *replayer) apply(r record, size int, read int64) error {
+func (p *replayer) apply(r record, size int) {
 	number := p.records
 	p.records++
-	p.progress.show(read)
-
-	st := p.streams[r.stream]
-	if r.kind == kindDelete {
+	switch r.kind {
+	case kindDelete:
 		p.dead += int64(size)
-		if st != nil {
-			p.dead += st.bytes
-			p.drop(r.stream)
-			delete(p.streams, r.stream)
-		}
-		return nil
-	}
-	if st == nil {
-		st = newStream()
-		st.first = number
-		p.streams[r.stream] = st
-	}
-	st.bytes += int64(size)
-	if st.broken != nil {
-		return nil
-	}
-	if err := p.check(r, st); err != nil {
-		st.broken = err
 		p.drop(r.stream)
-		return nil
+		return
+	case kindRename:
+		p.rename(number, r, size)
+		return
 	}
-	st.head = r.events[len(r.events)-1].Position()
-	p.events += int64(len(r.events))
-	return p.write(r)
+	l := p.lives[r.stream]
+	if l == nil {
+		l = newLife(number)
+		p.lives[r.stream] = l
+	}
+	l.bytes += int64(size)
+	if l.broken != nil {
+		return
+	}
+	dead, err := l.take(number, r, size)
+	if err != nil {
+		l.giveUp(err)
+		return
+	}
+	p.dead += dead
+	l.bytes -= dead
 }
 
-// check verifies that r follows what the stream holds.
-func (p *replayer) check(r record, st *stream) *eventstore.ChainError {
-	from := st.head
-	from.Version = r.expected // decoding counts from there; that it is the head is checked with the first event
-	if r.expected != st.head.Version {
-		return &eventstore.ChainError{Stream: r.stream, Version: st.head.Version + 1,
-			Reason: "the journal goes on after version " + strconv.FormatUint(uint64(r.expected), 10)}
-	}
-	var broken *eventstore.ChainError
-	if errors.As(eventstore.VerifyChain(r.stream, from, r.events), &broken) {
-		return broken
-	}
-	return nil
-}
-
-// write puts the events of r into the stream as the append script would.
-func (p *replayer) write(r record) error {
-	key := p.keys.Events(r.stream)
-	var settled []string
-	for _, event := range r.events {
-		version := strconv.FormatUint(uint64(event.Version), 10)
-		values := []string{"event", string(event.Data), "hash", string(event.Hash)}
-		if _, err := p.db.XAdd(key, version+"-0", values); err != nil {
-			return err
-		}
-		for _, id := range event.Operations {
-			settled = append(settled, id, version)
-		}
-	}
-	if len(settled) > 0 {
-		p.db.HSet(p.keys.Operations(r.stream), settled...)
-	}
-	return nil
-}
-
+// drop ends the life of that name, if there is one.
 func (p *replayer) drop(name string) {
-	p.db.Del(p.keys.Events(name))
-	p.db.Del(p.keys.Operations(name))
+	if l := p.lives[name]; l != nil {
+		p.dead += l.bytes
+		delete(p.lives, name)
+	}
 }
 
-// finish lists and marks the streams, and names the broken ones. Those are listed and marked too: whoever follows
-// the marks meets the error and reports the graph.
+// rename puts the life of one name in the place of another one.
+func (p *replayer) rename(number int64, r record, size int) {
+	p.drop(r.target)
+	l := p.lives[r.stream]
+	if l == nil {
+		l = newLife(number)
+		l.giveUp(&eventstore.ChainError{Version: 1, Reason: "the journal puts content in its place that it does not hold"})
+	}
+	if l.broken != nil {
+		l.broken.Stream = r.target
+	}
+	delete(p.lives, r.stream)
+	p.lives[r.target] = l
+	l.made, l.first = r.stream, number+1
+	l.bytes += int64(size)
+}
+
+// finish puts the streams into the Redis, lists and marks them, and names the broken ones. Those are listed and marked
+// too: whoever follows the marks meets the error and reports the graph.
 func (p *replayer) finish(now time.Time) error {
-	for name, st := range p.streams {
-		if st.broken != nil {
+	for name, l := range p.lives {
+		if isRewriting(name) { // never put in place
+			p.drop(name)
+			continue
+		}
+		if l.broken == nil {
+			if err := l.check(name); err != nil {
+				l.giveUp(err)
+			}
+		}
+		if l.broken != nil {
 			p.logger.Error("journal holds a broken stream; its graph is out of service, the others are not",
-				zap.String("graphId", name), zap.Uint64("version", uint64(st.broken.Version)), zap.Error(st.broken))
+				zap.String("graphId", name), zap.Uint64("version", uint64(l.broken.Version)), zap.Error(l.broken))
+		}
+		p.streams[name] = l.stream
+		if err := p.pour(name, l); err != nil {
+			return fmt.Errorf("replay %q: %w", name, err)
 		}
 		if _, err := p.db.ZAdd(p.keys.GraphsOf(name), 0, name); err != nil {
 			return err
@@ -165,8 +170,32 @@ func (p *replayer) finish(now time.Time) error {
 	return nil
 }
 
-// keep says which records a compacted journal holds: those of the streams' present lives.
-func (p *replayer) keep(number int64, r record) bool {
-	st := p.streams[r.stream]
-	return r.kind == kindAppend && st != nil && number >= st.first
+// pour writes a life to the keys as the scripts would have, and lets go of it.
+func (p *replayer) pour(name string, l *life) error {
+	key := p.keys.Events(name)
+	if l.base.Version > 0 {
+		version := strconv.FormatUint(uint64(l.base.Version), 10)
+		p.db.HSet(p.keys.Base(name), "version", version, "hash", string(l.base.Hash), "data", string(l.base.Data))
+		if len(l.held) == 0 { // something has to stand at the head
+			if _, err := p.db.XAdd(key, version+"-0", []string{"base", "", "hash", string(l.base.Hash)}); err != nil {
+				return err
+			}
+		}
+	}
+	for i, event := range l.held {
+		version := l.floor.Version + eventstore.Version(i) + 1
+		if _, err := p.db.XAdd(key, strconv.FormatUint(uint64(version), 10)+"-0", event.values); err != nil {
+			return err
+		}
+	}
+	p.events += int64(len(l.held))
+	if len(l.index) > 0 {
+		settled := make([]string, 0, 2*len(l.index))
+		for id, version := range l.index {
+			settled = append(settled, id, strconv.FormatUint(uint64(version), 10))
+		}
+		p.db.HSet(p.keys.Operations(name), settled...)
+	}
+	l.held, l.index, l.base = nil, nil, eventstore.Base{}
+	return nil
 }

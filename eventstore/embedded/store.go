@@ -1,11 +1,12 @@
 // Package embedded is the log of a Graphy that has no Redis: a Redis inside the process behind the same code as
 // eventstore/redis, and a journal of its events in a folder.
 //
-// A journal is a file of records (append or delete), written in frames; a frame is what one fsync makes durable. An
-// append is decided first, then journaled and fsynced, and only then carried out by the ordinary script: no reader
-// sees, and nobody is told of, an event that a crash could take back (invariant I1). Open replays the journal into
-// the streams and verifies each chain of hashes (I2). Read models and all other keys live in memory only and are
-// built anew from the events; so Open marks every stream active.
+// A journal is a file of records (append, delete, and those of upkeep), written in frames; a frame is what one fsync
+// makes durable. A change is decided first, then journaled and fsynced, and only then carried out by the ordinary
+// script: no reader sees, and nobody is told of, an event that a crash could take back (invariant I1). Open replays the
+// journal into the streams and verifies each chain of hashes, from the base on where a stream was trimmed (I2). Read
+// models and all other keys live in memory only and are built anew; so Open marks every stream active. What is dead in
+// the journal (deleted, trimmed, replaced, abandoned) stays until an Open at which it is the most of it.
 //
 // Writes to one stream take turns; writes to all streams share fsyncs. A write that began is finished even if its
 // caller no longer waits. A write that fails on the disk is taken back and may be tried again; after a failed fsync,
@@ -61,7 +62,10 @@ type Store struct {
 	writers sync.WaitGroup
 }
 
-var _ eventstore.Log = (*Store)(nil)
+var (
+	_ eventstore.Log        = (*Store)(nil)
+	_ eventstore.Maintainer = (*Store)(nil)
+)
 
 // Open locks the folder, replays its journal and returns a Store to be ended with Close. Errors are ErrLocked,
 // *CorruptError, and those of the file system. Cancelling ctx ends a replay under way.

@@ -15,9 +15,6 @@ type stream struct {
 
 	// broken is why the journal's events of this stream cannot be trusted, or nil. Guarded by Store.mu.
 	broken *eventstore.ChainError
-
-	first int64 // number of the record its life began with
-	bytes int64 // of its records in the journal at Open
 }
 
 func newStream() *stream {

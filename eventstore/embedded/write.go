@@ -74,8 +74,8 @@ func (s *Store) append(st *stream, name string, expected eventstore.Position, ev
 	if len(events) == 0 {
 		return eventstore.AppendResult{}, fmt.Errorf("append to %q: no events", name)
 	}
-	if result, decided := s.decide(st, name, expected, events); decided {
-		return result, nil
+	if result, decided, err := s.decide(st, name, expected, events); decided {
+		return result, err
 	}
 	// What does not chain would break the stream at the next start.
 	if err := eventstore.VerifyChain(name, st.head, events); err != nil { // not ErrBroken: the stream is well
@@ -88,7 +88,8 @@ func (s *Store) append(st *stream, name string, expected eventstore.Position, ev
 	st.head = events[len(events)-1].Position()
 	ctx, cancel := context.WithTimeout(context.Background(), applyTimeout)
 	defer cancel()
-	known := eventstore.Position{Version: expected.Version, Hash: redis.AnyHash} // decided above
+	entries, _ := s.entries(name)
+	known := eventstore.Position{Version: expected.Version, Hash: redis.AnyHash(len(entries))} // decided above
 	result, err := s.Store.Append(ctx, name, known, events)
 	if err == nil && result.Outcome != eventstore.Applied {
 		err = fmt.Errorf("the stream is at %d, the journal was at %d", result.Head, expected.Version)
@@ -100,14 +101,19 @@ func (s *Store) append(st *stream, name string, expected eventstore.Position, ev
 }
 
 // decide answers an append as the script would, if the answer is not to write.
-func (s *Store) decide(st *stream, name string, expected eventstore.Position, events []eventstore.Event) (eventstore.AppendResult, bool) {
+func (s *Store) decide(st *stream, name string, expected eventstore.Position, events []eventstore.Event) (eventstore.AppendResult, bool, error) {
 	result := eventstore.AppendResult{Head: st.head.Version}
 	if expected != st.head {
 		result.Outcome = eventstore.Conflict
-		if s.holds(name, expected.Version, events) {
+		end := expected.Version + eventstore.Version(len(events))
+		held, ok := s.page(name, end-1, 1)
+		if len(held) == 1 && held[0].Hash == events[len(events)-1].Hash { // a hash stands for all history before it
 			result.Outcome = eventstore.Applied
 		}
-		return result, true
+		if first := s.firstEvent(name); !ok && end < first {
+			return eventstore.AppendResult{}, true, &eventstore.TrimmedError{Stream: name, First: first}
+		}
+		return result, true, nil
 	}
 	key := s.Keys().Operations(name)
 	for _, event := range events {
@@ -120,14 +126,7 @@ func (s *Store) decide(st *stream, name string, expected eventstore.Position, ev
 			}
 		}
 	}
-	return result, result.Outcome == eventstore.Duplicate
-}
-
-// holds tells whether the stream goes on after version after with these very events.
-func (s *Store) holds(name string, after eventstore.Version, events []eventstore.Event) bool {
-	last := events[len(events)-1]
-	held, ok := s.page(name, after+eventstore.Version(len(events))-1, 1)
-	return ok && len(held) == 1 && held[0].Hash == last.Hash // a hash stands for all history before it
+	return result, result.Outcome == eventstore.Duplicate, nil
 }
 
 // delete has the turn on st.

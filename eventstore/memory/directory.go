@@ -33,7 +33,7 @@ func (l *Log) Streams(ctx context.Context, cursor string, limit int) ([]string, 
 	defer l.mu.Unlock()
 	var names []string
 	for name, s := range l.streams {
-		if name > cursor && len(s.events) > 0 {
+		if name > cursor && s.head().Version > 0 {
 			names = append(names, name)
 		}
 	}

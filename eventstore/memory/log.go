@@ -20,9 +20,11 @@ import (
 // Log is a log in memory. Make one with New.
 type Log struct {
 	// Fail, if set, decides which calls fail: it is given the call ("append", "read", "head", "operations", "delete",
-	// "streams", "active", "settle"; a Tail reads) and the stream before anything is done, and "appended" or "deleted"
-	// after a write was carried out. Its error becomes the call's, so let it be eventstore.ErrUnavailable before and
-	// eventstore.ErrUnknown after. Set it before the log is shared; it is called from many goroutines.
+	// "streams", "active", "settle", "base", "rebase", "trim", "rewrite", "write", "commit", "index", "reindex"; a Tail
+	// reads) and the stream before anything is done, and "appended", "deleted", "rebased", "trimmed", "written",
+	// "committed" or "reindexed" after a write was carried out. Its error becomes the call's, so let it be
+	// eventstore.ErrUnavailable before and eventstore.ErrUnknown after. Set it before the log is shared; it is called
+	// from many goroutines.
 	Fail func(call, stream string) error
 
 	mu      sync.Mutex
@@ -33,7 +35,9 @@ type Log struct {
 
 // stream is one stream until it is deleted; then a new one takes its place.
 type stream struct {
-	events     []eventstore.Event
+	base       eventstore.Base
+	floor      eventstore.Position // of the last event that was trimmed, never above base
+	events     []eventstore.Event  // those after floor
 	operations map[string]eventstore.Version
 	changed    chan struct{} // closed, and replaced, by each append, and by the deletion
 	deleted    bool
@@ -71,9 +75,26 @@ func (l *Log) get(name string) *stream {
 
 func (s *stream) head() eventstore.Position {
 	if len(s.events) == 0 {
-		return eventstore.Position{}
+		return s.floor
 	}
 	return s.events[len(s.events)-1].Position()
+}
+
+// at returns the event of that version, if the stream holds it.
+func (s *stream) at(version eventstore.Version) (eventstore.Event, bool) {
+	if version <= s.floor.Version || version > s.head().Version {
+		return eventstore.Event{}, false
+	}
+	return s.events[version-s.floor.Version-1], true
+}
+
+// after returns the events after version, which are not to be written to.
+func (s *stream) after(name string, version eventstore.Version) ([]eventstore.Event, error) {
+	if version < s.floor.Version {
+		return nil, &eventstore.TrimmedError{Stream: name, First: s.floor.Version + 1}
+	}
+	from := min(int(version-s.floor.Version), len(s.events))
+	return s.events[from:len(s.events):len(s.events)], nil
 }
 
 // Append implements eventstore.Log. Events that do not chain to the head are a *eventstore.ChainError.
@@ -102,8 +123,10 @@ func (l *Log) append(name string, expected eventstore.Position, events []eventst
 	if head != expected {
 		result := eventstore.AppendResult{Outcome: eventstore.Conflict, Head: head.Version}
 		end := expected.Version + eventstore.Version(len(events))
-		if end <= head.Version && s.events[end-1].Hash == last.Hash {
+		if held, ok := s.at(end); ok && held.Hash == last.Hash {
 			result.Outcome = eventstore.Applied
+		} else if end <= s.floor.Version {
+			return result, &eventstore.TrimmedError{Stream: name, First: s.floor.Version + 1}
 		}
 		return result, nil
 	}
@@ -114,6 +137,14 @@ func (l *Log) append(name string, expected eventstore.Position, events []eventst
 		return eventstore.AppendResult{}, err
 	}
 	l.mark(name)
+	s.add(events)
+	close(s.changed)
+	s.changed = make(chan struct{})
+	l.notify(eventstore.Notice{Stream: name, Head: last.Version, Events: events})
+	return eventstore.AppendResult{Head: last.Version}, nil
+}
+
+func (s *stream) add(events []eventstore.Event) {
 	for _, event := range events {
 		for _, id := range event.Operations {
 			s.operations[id] = event.Version
@@ -121,10 +152,6 @@ func (l *Log) append(name string, expected eventstore.Position, events []eventst
 		event.Operations = nil
 		s.events = append(s.events, event)
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
-	l.notify(eventstore.Notice{Stream: name, Head: last.Version, Events: events})
-	return eventstore.AppendResult{Head: last.Version}, nil
 }
 
 func (s *stream) done(events []eventstore.Event) map[string]eventstore.Version {
@@ -146,9 +173,14 @@ func (l *Log) Read(ctx context.Context, name string, after eventstore.Version, l
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	events := l.get(name).events
-	from := min(after, eventstore.Version(len(events)))
-	return slices.Clone(events[from:][:min(max(limit, 0), len(events)-int(from))]), nil
+	if limit <= 0 {
+		return nil, nil
+	}
+	events, err := l.get(name).after(name, after)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(events[:min(limit, len(events))]), nil
 }
 
 // ReadBackward implements eventstore.Log.
@@ -158,11 +190,19 @@ func (l *Log) ReadBackward(ctx context.Context, name string, before eventstore.V
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	events := l.get(name).events
-	if before > 0 {
-		events = events[:min(before-1, eventstore.Version(len(events)))]
+	s := l.get(name)
+	if limit <= 0 || before == 1 {
+		return nil, nil
 	}
-	page := slices.Clone(events[len(events)-min(max(limit, 0), len(events)):])
+	events := s.events
+	if before > 0 {
+		last := max(before-1, s.floor.Version) - s.floor.Version
+		events = events[:min(last, eventstore.Version(len(events)))]
+	}
+	if len(events) == 0 && s.floor.Version > 0 {
+		return nil, &eventstore.TrimmedError{Stream: name, First: s.floor.Version + 1}
+	}
+	page := slices.Clone(events[len(events)-min(limit, len(events)):])
 	slices.Reverse(page)
 	return page, nil
 }

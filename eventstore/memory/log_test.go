@@ -15,6 +15,13 @@ func TestConformance(t *testing.T) {
 	eventstoretest.Run(t, func(*testing.T) eventstore.Log { return memory.New() })
 }
 
+func TestMaintainer(t *testing.T) {
+	eventstoretest.RunMaintainer(t, func(*testing.T) (eventstore.Log, eventstore.Maintainer) {
+		log := memory.New()
+		return log, log
+	})
+}
+
 // A Tail that waits is durably blocked, so that synctest's clock and Wait work around it.
 func TestTailInSynctest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

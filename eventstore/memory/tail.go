@@ -51,7 +51,8 @@ func (l *Log) since(ctx context.Context, name string, s *stream, after eventstor
 	if s.deleted || after > s.head().Version {
 		return nil, nil, eventstore.ErrReset
 	}
-	return s.events[after:len(s.events):len(s.events)], s.changed, nil
+	events, err := s.after(name, after)
+	return events, s.changed, err
 }
 
 // Appends implements eventstore.Log.

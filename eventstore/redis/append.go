@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -25,9 +26,10 @@ const (
 	answerBroken
 )
 
-// AnyHash, as the hash of an expected position, leaves the hash of the head uncompared. It is for a caller who lets
-// nobody else write and knows the head, over a Redis to which looking at the head costs more the longer the stream is.
-const AnyHash eventstore.Hash = "*"
+// AnyHash, as the hash of an expected position, leaves the head unread: the stream has to have that many entries. It is
+// for a caller who lets nobody else write and knows the head, over a Redis to which looking at the head costs more the
+// longer the stream is.
+func AnyHash(entries int) eventstore.Hash { return eventstore.Hash("*" + strconv.Itoa(entries)) }
 
 // Append implements eventstore.Log. Besides ErrUnavailable and ErrUnknown it fails with a *eventstore.ChainError
 // where the stream cannot be written to because it is not what was appended.
@@ -50,6 +52,9 @@ func (s *Store) Append(ctx context.Context, stream string, expected eventstore.P
 		return eventstore.AppendResult{}, outcome(unsure, "append to", stream, err)
 	}
 	result, err := s.appendResult(ctx, stream, expected, events, answer)
+	if unsure && errors.Is(err, eventstore.ErrTrimmed) {
+		err = fmt.Errorf("append to %q: %w: %w", stream, eventstore.ErrUnknown, err)
+	}
 	if err == nil && result.Outcome == eventstore.Applied {
 		s.feeds.appended(s.keys.EventsChannel(stream), events)
 		s.notify.appended(stream, events)
@@ -107,6 +112,9 @@ func (s *Store) appendResult(ctx context.Context, stream string, expected events
 			zap.String("graphId", stream), zap.Uint64("version", uint64(result.Head)), zap.Uint64("expected", uint64(expected.Version)))
 	}
 	ours, err := s.holds(ctx, stream, expected.Version, events, result.Head)
+	if errors.Is(err, eventstore.ErrTrimmed) {
+		return eventstore.AppendResult{}, err
+	}
 	if err != nil {
 		return eventstore.AppendResult{}, fmt.Errorf("append to %q: %w: %w", stream, eventstore.ErrUnknown, err)
 	}

@@ -18,6 +18,14 @@ func TestConformanceOnCluster(t *testing.T) {
 	})
 }
 
+func TestMaintainerOnCluster(t *testing.T) {
+	cluster := redistest.StartCluster(t)
+	eventstoretest.RunMaintainer(t, func(t *testing.T) (eventstore.Log, eventstore.Maintainer) {
+		log, _ := dial(t, cluster.URL, cluster.Prefix(t))
+		return log, log
+	})
+}
+
 func TestCheckOfCluster(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t)

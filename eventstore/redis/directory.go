@@ -47,11 +47,21 @@ func (s *Store) Streams(ctx context.Context, cursor string, limit int) ([]string
 
 // Delete implements eventstore.Log.
 func (s *Store) Delete(ctx context.Context, stream string) error {
-	keys := []string{s.keys.Events(stream), s.keys.Operations(stream)}
+	keys := []string{s.keys.Events(stream), s.keys.Operations(stream), s.keys.Base(stream), s.keys.Rewrites(stream)}
 	channel := s.keys.EventsChannel(stream)
 	s.marks.forget(stream)
 	err := s.write(ctx, "delete", stream, func() error {
-		return deleteScript.Exec(ctx, s.client, keys, []string{s.feeds.publish(), channel}).Error()
+		tokens, err := s.client.Do(ctx, s.client.B().Smembers().Key(s.keys.Rewrites(stream)).Build()).AsStrSlice()
+		if err != nil && classify(err) != permanent {
+			return err
+		}
+		all := keys
+		for _, token := range tokens {
+			for _, part := range []string{"events", "operations", "base", "done"} {
+				all = append(all, s.keys.Rewrite(stream, token, part))
+			}
+		}
+		return deleteScript.Exec(ctx, s.client, all, []string{s.feeds.publish(), channel}).Error()
 	})
 	if err != nil {
 		return err

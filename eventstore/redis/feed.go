@@ -94,11 +94,15 @@ func (f *feeds) appended(channel string, events []eventstore.Event) {
 func (f *feed) message(text string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if text == deletedMessage {
+	switch text {
+	case deletedMessage:
 		f.seen = 0
 		for q := range f.queues {
 			q.setDeleted()
 		}
+		return nil
+	case rewrittenMessage:
+		f.toLog()
 		return nil
 	}
 	first, count, lines, err := parseHeader(text)

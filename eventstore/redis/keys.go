@@ -2,6 +2,7 @@ package redis
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -24,6 +25,18 @@ func (k Keys) Events(graph string) string { return k.graph(graph, "events") }
 
 // Operations is the hash of operation id → version.
 func (k Keys) Operations(graph string) string { return k.graph(graph, "operations") }
+
+// Base is the hash of version, hash and data of what a trimmed stream begins with.
+func (k Keys) Base(graph string) string { return k.graph(graph, "base") }
+
+// Rewrite is one part of new content for the graph's stream in the making: "events", "operations", "base", and "done"
+// once it was committed. All of them go away by themselves.
+func (k Keys) Rewrite(graph, token, part string) string {
+	return k.graph(graph, "rewrite:"+token+":"+part)
+}
+
+// Rewrites is the set of the tokens of the graph's rewrites.
+func (k Keys) Rewrites(graph string) string { return k.graph(graph, "rewrites") }
 
 // State is the hash of the read model's checkpoint, hash, checksum and counts.
 func (k Keys) State(graph string) string { return k.graph(graph, "state") }
@@ -60,6 +73,15 @@ func (k Keys) Snapshot(graph string, version eventstore.Version) string {
 // Snapshots is the zset of the snapshots there are, by version: "<version> <hash> <checksum>".
 func (k Keys) Snapshots(graph string) string { return k.graph(graph, "snapshots") }
 
+// Staged is what key, one of the graph's, is built in beside what is served, by whoever has the token.
+func (k Keys) Staged(graph, token, key string) string {
+	return k.graph(graph, "staged:"+token+":"+strings.TrimPrefix(key, k.graph(graph, "")))
+}
+
+// Absent is a key that nobody writes. A script that is given it is refused while the graph's slot moves; without it, it could
+// fail halfway, when it is to write to a key that it has removed itself.
+func (k Keys) Absent(graph string) string { return k.graph(graph, "absent") }
+
 // Operation is the string that tells what became of an operation, for a while.
 func (k Keys) Operation(id string) string { return k.Prefix + "operation:" + id }
 
@@ -92,14 +114,26 @@ func (k Keys) Rate(kind, key string) string { return k.Prefix + "rate:" + kind +
 // Projectors is the zset of the projectors at work, by the Unix milliseconds of their last beat.
 func (k Keys) Projectors() string { return k.Prefix + "projectors" }
 
+// Lease is the string that holds the name of the process that does work of a name, for as long as its lease lasts.
+func (k Keys) Lease(name string) string { return k.Prefix + "lease:" + name }
+
 // DeadLetters is the stream of what could not be processed.
 func (k Keys) DeadLetters() string { return k.Prefix + "deadletters" }
+
+// DeadLettersClosed is the stream of those that somebody has dealt with.
+func (k Keys) DeadLettersClosed() string { return k.Prefix + "deadletters:closed" }
 
 // EventsChannel is the channel on which the graph's new events are published.
 func (k Keys) EventsChannel(graph string) string { return k.graph(graph, "events") }
 
 // PresenceChannel is the channel on which processes tell each other of the presence of clients on a graph.
 func (k Keys) PresenceChannel(graph string) string { return k.graph(graph, "presence") }
+
+// KicksChannel is the channel on which processes are asked to end the connections of a client.
+func (k Keys) KicksChannel() string { return k.Prefix + "kicks" }
+
+// Kick is the list of what processes answer when they were asked to, each how many connections it ended.
+func (k Keys) Kick(id string) string { return k.Prefix + "kick:" + id }
 
 // AppendsChannel is the channel on which every append to any graph rings.
 func (k Keys) AppendsChannel() string { return k.Prefix + "appends" }

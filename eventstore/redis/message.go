@@ -11,8 +11,11 @@ import (
 	"graphy/eventstore"
 )
 
-// deletedMessage is published on a stream's channel when the stream is deleted.
+// deletedMessage is published on a stream's channel when the stream is deleted, or has got a new history.
 const deletedMessage = "deleted"
+
+// rewrittenMessage is published on a stream's channel when the stream has got new content, the old one and perhaps more.
+const rewrittenMessage = "rewritten"
 
 var errMessage = errors.New("foreign message")
 

@@ -70,7 +70,7 @@ func (p *proxy) serve(client net.Conn) {
 			return
 		}
 		chunk := buffer[:n]
-		if bytes.Contains(chunk, []byte("}:operations")) {
+		if bytes.Contains(chunk, []byte(":operations")) {
 			switch where := p.cut.Swap(nil); {
 			case where == nil:
 			case *where == cutRequest:

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,14 +13,19 @@ import (
 	"graphy/eventstore"
 )
 
-// Read implements eventstore.Log. It costs one XRANGE, whatever the length of the stream. It checks that versions
-// follow each other, and leaves the hashes to the caller.
+// Read implements eventstore.Log. It costs one XRANGE, whatever the length of the stream; a look at the beginning of the
+// stream more where that does not begin as it should. It checks that versions follow each other, and leaves the hashes to the caller.
 func (s *Store) Read(ctx context.Context, stream string, after eventstore.Version, limit int) ([]eventstore.Event, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
 	events, err := s.forward(ctx, stream, after+1, limit)
-	if err == nil {
+	below := s.below(ctx, stream, after+1, events)
+	if errors.Is(below, errReaches) { // a hole, unless what was trimmed has come back meanwhile
+		events, err = s.forward(ctx, stream, after+1, limit)
+		below = nil
+	}
+	if err = cmp.Or(below, err); err == nil {
 		err = consecutive(stream, after+1, events)
 	}
 	if err != nil {
@@ -47,6 +53,16 @@ func (s *Store) ReadBackward(ctx context.Context, stream string, before eventsto
 	events, err := s.entries(ctx, stream, func() rueidis.Completed {
 		return s.client.B().Xrevrange().Key(s.keys.Events(stream)).End(from).Start("-").Count(int64(limit)).Build()
 	})
+	if last := len(events) - 1; err == nil && last >= 0 && isFloor(events[last]) {
+		if events = events[:last]; last == 0 {
+			err = s.missed(ctx, stream, 1)
+		}
+	} else if err == nil && last < 0 && before > 1 {
+		err = s.missed(ctx, stream, before-1)
+	}
+	if errors.Is(err, errReaches) { // what was trimmed has come back meanwhile
+		return s.ReadBackward(ctx, stream, before, limit)
+	}
 	for i := 1; err == nil && i < len(events); i++ {
 		if events[i].Version+1 != events[i-1].Version {
 			err = missing(stream, events[i-1].Version-1, events[i].Version)
@@ -60,7 +76,9 @@ func (s *Store) ReadBackward(ctx context.Context, stream string, before eventsto
 
 // Head implements eventstore.Log.
 func (s *Store) Head(ctx context.Context, stream string) (eventstore.Position, error) {
-	last, err := s.ReadBackward(ctx, stream, 0, 1)
+	last, err := s.entries(ctx, stream, func() rueidis.Completed {
+		return s.client.B().Xrevrange().Key(s.keys.Events(stream)).End("+").Start("-").Count(1).Build()
+	})
 	if err != nil || len(last) == 0 {
 		return eventstore.Position{}, err
 	}
@@ -141,13 +159,17 @@ func decodeFields(message rueidis.RedisMessage) (event eventstore.Event, err err
 	if err != nil || len(fields) != 4 {
 		return event, errFields
 	}
-	for i, name := range []string{"event", "", "hash"} {
-		if got, err := fields[i].ToString(); name != "" && (err != nil || got != name) {
-			return event, errFields
-		}
+	kind, err := fields[0].ToString()
+	if name, failure := fields[2].ToString(); err != nil || failure != nil || name != "hash" || kind != "event" && kind != floorField {
+		return event, errFields
 	}
 	if event.Data, err = fields[1].AsBytes(); err != nil {
 		return event, errFields
+	}
+	if kind == floorField {
+		event.Data = nil
+	} else if event.Data == nil {
+		event.Data = []byte{}
 	}
 	hash, err := fields[3].ToString()
 	event.Hash = eventstore.Hash(hash)
@@ -157,7 +179,7 @@ func decodeFields(message rueidis.RedisMessage) (event eventstore.Event, err err
 // consecutive checks that events have the versions first, first+1 and so on.
 func consecutive(stream string, first eventstore.Version, events []eventstore.Event) error {
 	for i, event := range events {
-		if want := first + eventstore.Version(i); event.Version != want {
+		if want := first + eventstore.Version(i); event.Version != want || isFloor(event) {
 			return missing(stream, want, event.Version)
 		}
 	}

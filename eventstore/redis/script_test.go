@@ -42,12 +42,12 @@ func TestAppendScript(t *testing.T) {
 		{"stale, as if new", 0, "", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
 		{"of another history", 2, "hash-x", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
 		{"without its hash", 2, "", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
-		{"stale, of any hash", 1, "*", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
+		{"stale, of any hash", 1, "*1", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
 		{"ahead", 3, "hash-b", []string{"c"}, [][]string{{"o3"}}, []int64{0, 2}},
 		{"known operation", 2, "hash-b", []string{"c"}, [][]string{{"o3", "o2"}}, []int64{2, 2, 0, 1}},
 		{"next", 2, "hash-b", []string{"c", "d"}, [][]string{{"o3"}, {"o4"}}, []int64{1, 4}},
 		{"no operation", 4, "hash-d", []string{"e"}, [][]string{nil}, []int64{1, 5}},
-		{"of any hash", 5, "*", []string{"f"}, [][]string{nil}, []int64{1, 6}},
+		{"of any hash", 5, "*5", []string{"f"}, [][]string{nil}, []int64{1, 6}},
 	}
 	for _, step := range steps { // in order: each sees what the one before wrote
 		args := appendCall(step.expected, step.hash, step.events, step.operations)

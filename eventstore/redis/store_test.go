@@ -18,3 +18,11 @@ func TestConformance(t *testing.T) {
 func open(t testing.TB, server *redistest.Server) *redis.Store {
 	return redis.New(server.Client(t), server.Client(t), redis.Options{Prefix: server.Prefix(t)})
 }
+
+func TestMaintainer(t *testing.T) {
+	server := redistest.Start(t)
+	eventstoretest.RunMaintainer(t, func(t *testing.T) (eventstore.Log, eventstore.Maintainer) {
+		log := open(t, server)
+		return log, log
+	})
+}

@@ -17,7 +17,7 @@ var errStopped = errors.New("stopped")
 
 // Tail implements eventstore.Log. Events come from pub/sub, or straight from this Store's own appends, and from the
 // stream wherever those do not follow from what was yielded before. A stream that ends before version after is
-// ErrReset.
+// ErrReset, one whose next event was trimmed ErrTrimmed.
 func (s *Store) Tail(ctx context.Context, stream string, after eventstore.Version) iter.Seq2[eventstore.Event, error] {
 	return func(yield func(eventstore.Event, error) bool) {
 		channel := s.keys.EventsChannel(stream)
@@ -113,6 +113,8 @@ func (t *tail) catchUp(ctx context.Context) error {
 			}
 			t.cursor.Hash = events[0].Hash
 			events = events[1:]
+		} else if below := t.store.below(ctx, t.stream, t.cursor.Version+1, events); below != nil && !errors.Is(below, errReaches) {
+			return below
 		}
 		for _, event := range events {
 			if !t.follows(event) {

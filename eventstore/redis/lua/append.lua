@@ -1,7 +1,8 @@
 -- Append events to one stream if its head is still the expected one and none of their operations is known.
 -- KEYS[1]    stream (STREAM, entry id "<version>-0", fields event and hash)
 -- KEYS[2]    operations (HASH, operation id -> version)
--- ARGV[1]    expected version; ARGV[2] its hash, '' for version 0, '*' if the caller knows that it is the head's
+-- ARGV[1]    expected version; ARGV[2] its hash, '' for version 0, '*' and the number of entries if the caller knows that
+--            it is the head's
 -- ARGV[3]    number of events, at least one; ARGV[4] number of operations
 -- ARGV[5]    command that publishes on the stream's channel, PUBLISH or SPUBLISH; ARGV[6] that channel
 -- ARGV[7]    channel of all appends, '' to tell nobody; ARGV[8] the message for it
@@ -18,7 +19,8 @@ local firstEvent = 9
 local firstId = firstEvent + 2 * events
 local chunk = 2000 -- unpack has its limits
 
-if ARGV[2] ~= '*' or redis.call('XLEN', stream) ~= expected then
+local length = string.match(ARGV[2], '^%*(%d+)$')
+if not length or redis.call('XLEN', stream) ~= tonumber(length) then
   local head = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1] or {'0-0', {'event', '', 'hash', ''}}
   if head[1] ~= ARGV[1] .. '-0' or head[2][4] ~= ARGV[2] then
     return {0, tonumber(string.match(head[1], '^%d+'))}
