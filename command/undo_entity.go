@@ -127,6 +127,7 @@ func (e *entityInverse) takeBack(path string, before, now jsontext.Value, since 
 			if later.event.UserID != e.user {
 				other = later.event
 			}
+		case !later.covers(): // of what lies below, others may have written the rest
 		case between || e.isKept(path):
 			e.keep(path)
 			return now
