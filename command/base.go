@@ -130,11 +130,11 @@ func (s *session) readOlder(ctx context.Context, base eventstore.Version, visit 
 	floor := s.recent.floor
 	for base < floor {
 		entries, err := s.p.log.Read(ctx, s.id, base, min(page, int(floor-base)))
+		if errors.Is(err, eventstore.ErrTrimmed) || err == nil && len(entries) == 0 {
+			return trimmed()
+		}
 		if err != nil {
 			return err
-		}
-		if len(entries) == 0 || entries[0].Version != base+1 {
-			return trimmed()
 		}
 		for _, entry := range entries {
 			event, err := decodeRecord(entry)

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,39 +16,60 @@ import (
 const page = 500
 
 // load builds the graph at the head of the log: the read model, which its checksum and the log's hash at its checkpoint
-// vouch for, and the events after it. Without a read model that fits, all events from the first.
+// vouch for, and the events after it. Without a read model that fits, all events from the first, or, where the log is
+// trimmed, its base and the events after that.
 func (s *session) load(ctx context.Context) error {
 	s.forget()
 	graph, err := s.loadReadModel(ctx)
 	if err != nil {
 		return err
 	}
-	s.graph, s.recent = graph, newRecent(graph.Position.Version, s.p.opts.RecentEvents, s.p.opts.RecentBytes)
-	if err := s.readOn(ctx); err != nil {
+	err = s.loadFrom(ctx, graph)
+	if at := graph.Position.Version; errors.Is(err, eventstore.ErrTrimmed) {
+		base, failure := projection.Beginning(ctx, s.p.opts.Snapshots, s.id)
+		if err = cmp.Or(failure, err); failure == nil && base.Position.Version > at {
+			err = s.loadFrom(ctx, base)
+		}
+	}
+	if err != nil {
 		s.forget()
 		return fmt.Errorf("load graph %q: %w", s.id, err)
 	}
 	return nil
 }
 
-// loadReadModel returns the read model, or the empty graph if there is none that can be trusted.
+// loadFrom makes graph the session's and folds what the log holds after it.
+func (s *session) loadFrom(ctx context.Context, graph *projection.Graph) error {
+	graph.ByType = nil // a session goes back over what was not appended, and has no use for counts
+	s.graph, s.recent = graph, newRecent(graph.Position.Version, s.p.opts.RecentEvents, s.p.opts.RecentBytes)
+	return s.readOn(ctx)
+}
+
+// loadReadModel returns the read model, or what the log begins with if there is none that can be trusted.
 func (s *session) loadReadModel(ctx context.Context) (*projection.Graph, error) {
 	graph, err := s.p.models.Load(ctx, s.id)
 	switch {
 	case errors.Is(err, projection.ErrChecksum), errors.Is(err, projection.ErrEvent):
 		s.p.opts.Logger.Warn("read model does not match its checksum, folding the log instead",
 			zap.String("graphId", s.id), zap.Error(err))
-		return projection.NewGraph(s.id), nil
+		return s.beginning(ctx)
 	case err != nil:
 		return nil, err
 	case graph.Position.Version == 0:
 		return graph, nil
 	}
 	entries, err := s.p.log.Read(ctx, s.id, graph.Position.Version-1, 1)
+	same := err == nil && len(entries) == 1 && entries[0].Position() == graph.Position
+	if trimmed, ok := errors.AsType[*eventstore.TrimmedError](err); ok {
+		if trimmed.First > graph.Position.Version+1 {
+			return s.beginning(ctx) // far behind
+		}
+		same, err = projection.Vouches(ctx, s.p.log, s.id, graph.Position)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) == 1 && entries[0].Position() == graph.Position {
+	if same {
 		return graph, nil
 	}
 	head, err := s.p.log.Head(ctx, s.id)
@@ -60,7 +82,17 @@ func (s *session) loadReadModel(ctx context.Context) (*projection.Graph, error) 
 	if head.Version == 0 {
 		return nil, &Error{Code: Unavailable, Detail: "this graph is stopped: its log is gone and needs an operator"}
 	}
-	return projection.NewGraph(s.id), nil
+	return s.beginning(ctx)
+}
+
+// beginning returns the state that the log begins with: that of its base, or the empty graph, from which all that there is
+// can be folded if the base is damaged.
+func (s *session) beginning(ctx context.Context) (*projection.Graph, error) {
+	graph, err := projection.Beginning(ctx, s.p.opts.Snapshots, s.id)
+	if errors.Is(err, projection.ErrEvent) || errors.Is(err, projection.ErrChecksum) {
+		return projection.NewGraph(s.id), nil
+	}
+	return graph, err
 }
 
 // readOn folds what the log holds after the graph's position, verifying the chain.
@@ -108,7 +140,7 @@ func (s *session) catchUp(ctx context.Context, head eventstore.Version) error {
 	position := s.graph.Position
 	if head > position.Version {
 		err := s.readOn(ctx)
-		if err == nil || !errors.Is(err, eventstore.ErrBroken) {
+		if err == nil || !errors.Is(err, eventstore.ErrBroken) && !errors.Is(err, eventstore.ErrTrimmed) {
 			if err != nil {
 				s.forget()
 			}

@@ -103,11 +103,11 @@ func (s *session) readEvent(ctx context.Context, version eventstore.Version) (*r
 		return event, nil
 	}
 	entries, err := s.p.log.Read(ctx, s.id, version-1, 1)
+	if errors.Is(err, eventstore.ErrTrimmed) || err == nil && len(entries) == 0 {
+		return nil, trimmed()
+	}
 	if err != nil {
 		return nil, err
-	}
-	if len(entries) == 0 || entries[0].Version != version {
-		return nil, trimmed()
 	}
 	return decodeRecord(entries[0])
 }

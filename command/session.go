@@ -214,6 +214,14 @@ func (s *session) decideAndAppend(ctx context.Context, items []pending) {
 			s.doubt = b
 			failAll(items[:count], s.p.refusal(s.id, err))
 			items = items[count:]
+		case errors.Is(err, eventstore.ErrTrimmed): // others have gone on far, and this was not appended before
+			s.p.opts.Metrics.conflicts.Inc()
+			s.limit = max(1, count/2)
+			clear(done)
+			if err := s.load(ctx); err != nil {
+				failAll(items, s.p.refusal(s.id, err))
+				return
+			}
 		case err != nil:
 			s.rollback(b)
 			if errors.Is(err, eventstore.ErrBroken) {
@@ -279,9 +287,13 @@ func (s *session) settle(b *batch) {
 // is applied, the other refused. Its senders have been told that it is unknown.
 func (s *session) settleDoubt(ctx context.Context) error {
 	result, err := s.append(ctx, s.doubt)
-	if errors.Is(err, eventstore.ErrBroken) {
+	switch {
+	case errors.Is(err, eventstore.ErrBroken):
 		s.forget()
 		return err
+	case errors.Is(err, eventstore.ErrTrimmed): // what became of it nobody can tell any more
+		s.forget()
+		return nil
 	}
 	if err != nil {
 		// Even an append that certainly was not carried out this time may have been the time before. What waits behind it

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 
 	"graphy/eventstore"
@@ -165,16 +166,14 @@ func (l *lookback) step(ctx context.Context, commandType string, i int) (*step, 
 // goes on where it was.
 func (l *lookback) readBack(ctx context.Context) error {
 	entries, err := l.p.log.ReadBackward(ctx, l.id, l.stack.floor+1, page)
-	if err != nil {
+	if err != nil && !errors.Is(err, eventstore.ErrTrimmed) {
 		return err
 	}
 	user := append([]byte(`"userId":`), quoted(l.user)...)
 	var older []*projection.Event
-	floor := eventstore.Version(0) // where the log begins, if this is its first page
+	floor := eventstore.Version(0) // where the log begins counts as the beginning of all, trimmed or not
 	for _, entry := range entries {
-		if len(entries) == page {
-			floor = entry.Version - 1
-		}
+		floor = entry.Version - 1
 		if !bytes.Contains(entry.Data, user) { // most are of others, and need not be decoded
 			continue
 		}

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"graphy/command"
@@ -15,7 +16,19 @@ type trimmedLog struct {
 }
 
 func (l *trimmedLog) Read(ctx context.Context, stream string, after eventstore.Version, limit int) ([]eventstore.Event, error) {
-	return l.Log.Read(ctx, stream, max(after, l.floor), limit)
+	if after < l.floor {
+		return nil, &eventstore.TrimmedError{Stream: stream, First: l.floor + 1}
+	}
+	return l.Log.Read(ctx, stream, after, limit)
+}
+
+func (l *trimmedLog) ReadBackward(ctx context.Context, stream string, before eventstore.Version, limit int) ([]eventstore.Event, error) {
+	events, err := l.Log.ReadBackward(ctx, stream, before, limit)
+	kept := slices.DeleteFunc(events, func(e eventstore.Event) bool { return e.Version <= l.floor })
+	if err == nil && len(kept) == 0 && l.floor > 0 {
+		return nil, &eventstore.TrimmedError{Stream: stream, First: l.floor + 1}
+	}
+	return kept, err
 }
 
 func TestTrimmedLog(t *testing.T) {

@@ -12,7 +12,8 @@ var (
 	// ErrAhead matches the error of At for a version that the log has not come to.
 	ErrAhead = errors.New("projection: version is above the head")
 
-	// ErrTrimmed matches the error of At for a version that neither the log nor a snapshot reaches any more.
+	// ErrTrimmed matches the error of At for a version that neither the log nor a snapshot reaches any more; it is an
+	// eventstore.ErrTrimmed too.
 	ErrTrimmed = errors.New("projection: log no longer reaches back")
 )
 
@@ -21,7 +22,7 @@ var (
 // snapshot (or with nil snapshots) it is all events from the first. It fails with ErrAhead, ErrTrimmed, with ErrBroken,
 // ErrEvent or ErrChecksum where the log is damaged, and as the log does where that is out of reach.
 func At(ctx context.Context, log eventstore.Log, snapshots Snapshots, graph string, version eventstore.Version) (*Graph, error) {
-	state, err := nearest(ctx, log, snapshots, graph, version)
+	state, err := nearest(ctx, log, snapshots, graph, version, false)
 	if err == nil {
 		err = (&pages{log: log}).fold(ctx, state, version)
 	}
@@ -32,8 +33,8 @@ func At(ctx context.Context, log eventstore.Log, snapshots Snapshots, graph stri
 }
 
 // nearest returns the state of the newest snapshot at or before version that is whole and of the log's history; without
-// one the empty graph.
-func nearest(ctx context.Context, log eventstore.Log, snapshots Snapshots, graph string, version eventstore.Version) (*Graph, error) {
+// one the empty graph. Where it is to have counted, snapshots without counts are passed over.
+func nearest(ctx context.Context, log eventstore.Log, snapshots Snapshots, graph string, version eventstore.Version, counted bool) (*Graph, error) {
 	for at := version; snapshots != nil && at > 0; {
 		snapshot, found, err := snapshots.Nearest(ctx, graph, at)
 		if err != nil && retriable(err) {
@@ -42,12 +43,12 @@ func nearest(ctx context.Context, log eventstore.Log, snapshots Snapshots, graph
 		if err != nil || !found || snapshot.Version == 0 || snapshot.Version > at {
 			break
 		}
-		same, err := vouches(ctx, log, graph, snapshot.Position)
+		same, err := Vouches(ctx, log, graph, snapshot.Position)
 		if err != nil {
 			return nil, err
 		}
 		if same {
-			if state, err := DecodeSnapshot(graph, snapshot); err == nil {
+			if state, err := DecodeSnapshot(graph, snapshot); err == nil && (state.ByType != nil || !counted) {
 				return state, nil
 			}
 		}
@@ -56,21 +57,26 @@ func nearest(ctx context.Context, log eventstore.Log, snapshots Snapshots, graph
 	return NewGraph(graph), nil
 }
 
-// vouches tells whether the log's history goes through position: its entry is there, or, where the log begins above it,
-// the first entry follows it. Only failures of the store are errors.
-func vouches(ctx context.Context, log eventstore.Log, graph string, position eventstore.Position) (bool, error) {
+// Vouches tells whether the log's history goes through position: its entry is there, or, where the log begins above it,
+// the first entry follows it, or it ends there. Only failures of the store are errors.
+func Vouches(ctx context.Context, log eventstore.Log, graph string, position eventstore.Position) (bool, error) {
 	entries, err := log.Read(ctx, graph, position.Version-1, 1)
-	switch {
-	case err != nil && retriable(err):
+	if err == nil {
+		return len(entries) == 1 && entries[0].Position() == position, nil
+	}
+	if retriable(err) {
 		return false, err
-	case err == nil && len(entries) == 0:
-		return false, nil
-	case err == nil && entries[0].Version == position.Version:
-		return entries[0].Hash == position.Hash, nil
 	}
 	entries, err = log.Read(ctx, graph, position.Version, 1)
+	if err == nil && len(entries) == 0 {
+		head, err := log.Head(ctx, graph)
+		if err != nil && retriable(err) {
+			return false, err
+		}
+		return err == nil && head == position, nil
+	}
 	if err != nil && retriable(err) {
 		return false, err
 	}
-	return err == nil && len(entries) == 1 && eventstore.VerifyChain(graph, position, entries) == nil, nil
+	return err == nil && eventstore.VerifyChain(graph, position, entries) == nil, nil
 }

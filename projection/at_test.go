@@ -18,17 +18,16 @@ import (
 // countingLog counts the events that are read, and no longer has those up to floor.
 type countingLog struct {
 	eventstore.Log
-	floor  eventstore.Version
-	broken bool // what is missing is an error, as in Redis
-	read   atomic.Int64
-	calls  atomic.Int64
+	floor eventstore.Version
+	read  atomic.Int64
+	calls atomic.Int64
 }
 
 func (l *countingLog) Read(ctx context.Context, stream string, after eventstore.Version, limit int) ([]eventstore.Event, error) {
-	if after < l.floor && l.broken {
-		return nil, &eventstore.ChainError{Stream: stream, Version: after + 1, Reason: "missing"}
+	if after < l.floor {
+		return nil, &eventstore.TrimmedError{Stream: stream, First: l.floor + 1}
 	}
-	events, err := l.Log.Read(ctx, stream, max(after, l.floor), limit)
+	events, err := l.Log.Read(ctx, stream, after, limit)
 	l.read.Add(int64(len(events)))
 	l.calls.Add(1)
 	return events, err
@@ -182,25 +181,23 @@ func TestStateAtAfterLostSuffix(t *testing.T) {
 }
 
 func TestStateAtTrimmedLog(t *testing.T) {
-	for _, broken := range []bool{false, true} {
-		for _, floor := range []eventstore.Version{99, 100, 101, 150, 200} { // the last version that is gone
-			log, models, states := past(t, 250, 100)
-			log.floor, log.broken = floor, broken
-			for _, version := range []eventstore.Version{1, 99, 100, 101, 102, 150, 151, 199, 200, 201, 250} {
-				// From a snapshot one can go on if its own entry or the next one is there. That of 100 serves
-				// versions up to 199, that of 200 the others.
-				base := version / 100 * 100
-				reaches := base > 0 && base >= floor
-				g, err := projection.At(t.Context(), log, models, "g", version)
-				switch {
-				case reaches && (err != nil || whole(g) != states[version]):
-					t.Errorf("floor %d, version %d: got %v", floor, version, err)
-				case !reaches && !errors.Is(err, projection.ErrTrimmed):
-					t.Errorf("floor %d, version %d: got %v, want ErrTrimmed", floor, version, err)
-				}
-				if _, err := projection.At(t.Context(), log, nil, "g", version); !errors.Is(err, projection.ErrTrimmed) {
-					t.Errorf("floor %d, version %d, without snapshots: got %v, want ErrTrimmed", floor, version, err)
-				}
+	for _, floor := range []eventstore.Version{99, 100, 101, 150, 200} { // the last version that is gone
+		log, models, states := past(t, 250, 100)
+		log.floor = floor
+		for _, version := range []eventstore.Version{1, 99, 100, 101, 102, 150, 151, 199, 200, 201, 250} {
+			// From a snapshot one can go on if its own entry or the next one is there. That of 100 serves
+			// versions up to 199, that of 200 the others.
+			base := version / 100 * 100
+			reaches := base > 0 && base >= floor
+			g, err := projection.At(t.Context(), log, models, "g", version)
+			switch {
+			case reaches && (err != nil || whole(g) != states[version]):
+				t.Errorf("floor %d, version %d: got %v", floor, version, err)
+			case !reaches && !errors.Is(err, projection.ErrTrimmed):
+				t.Errorf("floor %d, version %d: got %v, want ErrTrimmed", floor, version, err)
+			}
+			if _, err := projection.At(t.Context(), log, nil, "g", version); !errors.Is(err, projection.ErrTrimmed) {
+				t.Errorf("floor %d, version %d, without snapshots: got %v, want ErrTrimmed", floor, version, err)
 			}
 		}
 	}

@@ -111,9 +111,9 @@ func (b *batch) update(graph *Graph) *Update {
 	return update
 }
 
-// replacement returns what puts the whole of graph in the place of whatever read models there are.
-func (b *batch) replacement(graph *Graph) *Update {
-	update := newUpdate(graph, b.byType)
+// replacement returns what puts the whole of graph, which has counted, in the place of whatever read models there are.
+func replacement(graph *Graph) *Update {
+	update := newUpdate(graph, graph.ByType)
 	update.Reset = true
 	update.Conflicts = (*ConflictLog)(nil).difference(graph.Conflicts)
 	for id, node := range graph.All(Node) {

@@ -2,8 +2,10 @@ package projection_test
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
+	"graphy/eventstore"
 	"graphy/projection"
 	"graphy/projection/projectiontest"
 )
@@ -44,6 +46,36 @@ func BenchmarkApply(b *testing.B) {
 			b.Fatal(err)
 		}
 		graph.RevertChanges(event.Changes)
+	}
+}
+
+// BenchmarkFold is a thousand moves, with and without counting them.
+func BenchmarkFold(b *testing.B) {
+	w := projectiontest.NewWriter("g", rand.New(rand.NewPCG(1, 1)))
+	var created, moved []eventstore.Event
+	for range 200 {
+		created = append(created, w.CreateNode())
+	}
+	for i := range 1000 {
+		moved = append(moved, w.Move("n"+strconv.Itoa(1+2*(i%200))))
+	}
+	for _, counted := range []bool{true, false} {
+		b.Run("counted="+strconv.FormatBool(counted), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				graph := projection.NewGraph("g")
+				if !counted {
+					graph.ByType = nil
+				}
+				if err := graph.Fold(created...); err != nil {
+					b.Fatal(err)
+				}
+				if err := graph.Fold(moved...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N*1200)/b.Elapsed().Seconds(), "events/s")
+		})
 	}
 }
 

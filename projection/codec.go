@@ -45,7 +45,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// appendSpecial appends what only undo, redo, restore, resolve and policy events bear.
+// appendSpecial appends what only undo, redo, restore, resolve, policy and skip events bear.
 func (e *Event) appendSpecial(dst []byte) []byte {
 	dst = appendVersions(dst, "undoes", e.Undoes)
 	dst = appendVersions(dst, "redoes", e.Redoes)
@@ -65,6 +65,9 @@ func (e *Event) appendSpecial(dst []byte) []byte {
 	}
 	if e.Reopens != "" {
 		dst = appendText(dst, "reopens", e.Reopens)
+	}
+	if e.Skips != nil {
+		dst = appendRaw(dst, "skips", e.Skips)
 	}
 	return dst
 }
@@ -220,7 +223,7 @@ func (d *decoder) field(event *Event, name []byte, value jsontext.Value) {
 	}
 }
 
-// special decodes what only undo, redo, restore, resolve and policy events bear.
+// special decodes what only undo, redo, restore, resolve, policy and skip events bear.
 func (d *decoder) special(event *Event, name []byte, value jsontext.Value) {
 	switch string(name) {
 	case "undoes":
@@ -247,6 +250,8 @@ func (d *decoder) special(event *Event, name []byte, value jsontext.Value) {
 		d.end(&c)
 	case "reopens":
 		event.Reopens = d.text(value)
+	case "skips":
+		event.Skips = value
 	}
 }
 

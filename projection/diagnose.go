@@ -79,8 +79,11 @@ func (f *follower) holds(ctx context.Context, position eventstore.Position) (boo
 		return true, nil
 	}
 	events, err := f.log.Read(ctx, f.id, position.Version-1, 1)
-	if errors.Is(err, eventstore.ErrBroken) {
+	switch {
+	case errors.Is(err, eventstore.ErrBroken):
 		return true, nil // which history it is cannot be told: the break is the trouble
+	case errors.Is(err, eventstore.ErrTrimmed):
+		return Vouches(ctx, f.log, f.id, position)
 	}
 	return err == nil && len(events) == 1 && events[0].Position() == position, err
 }

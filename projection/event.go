@@ -75,6 +75,7 @@ type Event struct {
 	Policy      jsontext.Value       // of a SET_POLICY: the graph's conflict policy from here on; nil: as before
 	Resolves    *Resolution          // the conflict that this event closes; nil for none
 	Reopens     string               // id of the conflict that this event opens again; "" for none
+	Skips       jsontext.Value       // of a SKIP: why what stood here was taken out, and by whom; nil: it is none
 	Changes     []Change
 	Checksum    string // of the state the event leads to
 }

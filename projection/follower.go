@@ -27,7 +27,7 @@ type follower struct {
 	events  []eventstore.Event  // read, not yet folded
 	batch   *batch
 	pending *Update // folded, not yet committed
-	rebuild bool    // graph is folded from version 0, to replace the read models
+	rebuild bool    // graph is folded from what the log begins with, to replace the read models
 
 	attempts  int // failures of the graph in a row
 	failures  int // failures of the stores, or lost races, in a row
@@ -85,6 +85,9 @@ func (f *follower) step(ctx context.Context) (again bool) {
 	if f.isPoison(err) {
 		return f.poisoned(ctx, err)
 	}
+	if !retriable(err) {
+		return f.damage(ctx, err)
+	}
 	f.failures++
 	f.backOff(f.failures)
 	f.metrics.retries.Inc()
@@ -122,7 +125,11 @@ func (f *follower) advance(ctx context.Context) (again bool, err error) {
 		if news.head <= f.graph.Position.Version && !news.check && !f.rebuild {
 			return false, nil
 		}
-		if last, err = f.read(ctx); err != nil {
+		last, err = f.read(ctx)
+		if errors.Is(err, eventstore.ErrTrimmed) {
+			return true, f.startFromBase(ctx, err)
+		}
+		if err != nil {
 			f.news.merge(ring{head: news.head, check: news.check}, 0)
 			return true, f.diagnoseIf(ctx, err)
 		}
@@ -171,6 +178,9 @@ func (f *follower) load(ctx context.Context) error {
 	call, cancel := context.WithTimeout(ctx, f.opts.Timeout)
 	defer cancel()
 	graph, err := f.models.Load(call, f.id)
+	if err == nil && graph.ByType == nil {
+		err = ErrUncounted
+	}
 	if err == nil {
 		f.graph, f.from = graph, graph.Position
 		f.news.head = max(f.news.head, graph.Position.Version+1) // have a look what follows
@@ -188,10 +198,42 @@ func (f *follower) load(ctx context.Context) error {
 	return nil
 }
 
+// damage is for read models that do not take a commit, and are built anew, or that no rebuild here gets past: then the graph
+// is parked.
+func (f *follower) damage(ctx context.Context, cause error) (again bool) {
+	if f.pending == nil || f.rebuild {
+		return f.poisoned(ctx, cause)
+	}
+	f.opts.Logger.Warn("read models are damaged and built anew from the log", zap.String("graphId", f.id), zap.Error(cause))
+	f.startRebuild(f.from)
+	return true
+}
+
 func (f *follower) startRebuild(from eventstore.Position) {
 	f.drop()
 	f.metrics.regressions.Inc()
 	f.graph, f.from, f.rebuild = NewGraph(f.id), from, true
+}
+
+// startFromBase is for a graph that stands where the log no longer reaches back to: the read models are missing, damaged,
+// or far behind. They are built anew from what the log begins with.
+func (f *follower) startFromBase(ctx context.Context, cause error) error {
+	call, cancel := context.WithTimeout(ctx, f.opts.Timeout)
+	defer cancel()
+	base, err := Beginning(call, f.opts.Snapshots, f.id)
+	if err != nil {
+		return err
+	}
+	if base.Position.Version <= f.graph.Position.Version {
+		return cause
+	}
+	if base.ByType == nil {
+		base.ByType = map[string]int64{}
+	}
+	from := f.from
+	f.drop()
+	f.graph, f.from, f.rebuild = base, from, true
+	return nil
 }
 
 // take adds those of events that follow what is there.
@@ -273,16 +315,13 @@ func (f *follower) applyTo(event *eventstore.Event) error {
 	if err == nil {
 		err = f.graph.Apply(&decoded, event.Hash)
 	}
-	if err == nil {
-		f.batch.byType[decoded.CommandType]++
-	}
 	return err
 }
 
 // prepare makes what was folded the pending update.
 func (f *follower) prepare() {
 	if f.rebuild {
-		f.pending = f.batch.replacement(f.graph)
+		f.pending = replacement(f.graph)
 	} else {
 		f.pending = f.batch.update(f.graph)
 	}
@@ -332,6 +371,9 @@ func (f *follower) catchUp(ctx context.Context) error {
 	}
 	if checkpoint.Version > at {
 		events, err := f.log.Read(call, f.id, at, int(checkpoint.Version-at))
+		if errors.Is(err, eventstore.ErrTrimmed) {
+			return fmt.Errorf("graph %q: %w: %w", f.id, ErrStale, err)
+		}
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,8 @@ type Graph struct {
 	LastOperationID string
 	Policy          jsontext.Value // conflict policy, an object of path pattern → strategy; nil: none was set
 	Conflicts       *ConflictLog   // nil: none; never changed in place
+	// ByType counts the events by command type. With nil they are not counted; whoever needs no counts sets it to nil.
+	ByType map[string]int64
 
 	nodes    map[string]entity
 	edges    map[string]edge
@@ -50,7 +52,8 @@ type edge struct {
 
 // NewGraph returns the empty graph, version 0.
 func NewGraph(id string) *Graph {
-	return &Graph{ID: id, nodes: map[string]entity{}, edges: map[string]edge{}, incident: map[string]map[string]struct{}{}}
+	return &Graph{ID: id, ByType: map[string]int64{}, nodes: map[string]entity{}, edges: map[string]edge{},
+		incident: map[string]map[string]struct{}{}}
 }
 
 // Checksum is the sum modulo 2^64 of the xxHash64 of every entity, as API.md defines it. It moves with each change,
@@ -117,11 +120,15 @@ func (g *Graph) Apply(event *Event, hash eventstore.Hash) error {
 }
 
 // Advance moves the graph's position to event, whose changes have been applied already, and with it what is kept beside
-// the entities: policy and conflict log. Whoever may have to go back keeps the values of the exported fields from before.
+// the entities: counts, policy and conflict log. Whoever may have to go back keeps the values of the exported fields from
+// before, and does not have the graph count.
 func (g *Graph) Advance(event *Event, hash eventstore.Hash) {
 	g.Position = eventstore.Position{Version: event.Version, Hash: hash}
 	g.LastModified = event.Timestamp
 	g.LastOperationID = event.OperationID
+	if g.ByType != nil {
+		g.ByType[event.CommandType]++
+	}
 	if event.Policy != nil {
 		g.Policy = event.Policy
 	}
@@ -308,7 +315,7 @@ func (g *Graph) Len(kind Kind) int {
 
 // Size returns about how many bytes the graph takes in memory.
 func (g *Graph) Size() int {
-	return g.bytes + 160*len(g.nodes) + 400*len(g.edges) + len(g.Policy) + g.Conflicts.Size()
+	return g.bytes + 160*len(g.nodes) + 400*len(g.edges) + len(g.Policy) + 64*len(g.ByType) + g.Conflicts.Size()
 }
 
 // All yields the ids and values of the entities of one kind, sorted by id.

@@ -51,12 +51,12 @@ func (p *pages) read(ctx context.Context, graph *Graph, to eventstore.Version) (
 	p.size = cmp.Or(p.size, firstPage)
 	events, err := p.call(ctx, graph, to)
 	switch {
+	case errors.Is(err, eventstore.ErrTrimmed):
+		return nil, fmt.Errorf("%w: %w", ErrTrimmed, err)
 	case err != nil:
-		return nil, p.trimmed(ctx, graph, err)
+		return nil, err
 	case len(events) == 0:
 		return nil, fmt.Errorf("%w, %d", ErrAhead, at)
-	case at == 0 && events[0].Version > 1:
-		return nil, fmt.Errorf("%w: it begins with version %d", ErrTrimmed, events[0].Version)
 	}
 	bytes := 0
 	for i := range events {
@@ -87,17 +87,4 @@ func (p *pages) call(ctx context.Context, graph *Graph, to eventstore.Version) (
 		}
 		p.size = max(1, p.size/4)
 	}
-}
-
-// trimmed tells, for a graph at version 0, a log whose beginning is gone from one whose beginning is damaged.
-func (p *pages) trimmed(ctx context.Context, graph *Graph, cause error) error {
-	broken, ok := errors.AsType[*eventstore.ChainError](cause)
-	if !ok || graph.Position.Version > 0 || broken.Version != 1 {
-		return cause
-	}
-	first, err := p.log.ReadBackward(ctx, graph.ID, 2, 1)
-	if err == nil && len(first) == 0 {
-		return fmt.Errorf("%w: %w", ErrTrimmed, cause)
-	}
-	return cause
 }

@@ -24,7 +24,7 @@ func (p *poison) Unwrap() error { return p.Err }
 // isPoison tells whether err says something about the graph, not about the stores.
 func (f *follower) isPoison(err error) bool {
 	return !retriable(err) && (errors.Is(err, ErrEvent) || errors.Is(err, ErrChecksum) ||
-		errors.Is(err, eventstore.ErrBroken) || errors.Is(err, errGone))
+		errors.Is(err, eventstore.ErrBroken) || errors.Is(err, eventstore.ErrTrimmed) || errors.Is(err, errGone))
 }
 
 // poisoned counts a failure of the graph. It is tried again from a fresh load, and parked in the end.
@@ -53,9 +53,10 @@ func (f *follower) park(ctx context.Context, cause error) error {
 	call, cancel := context.WithTimeout(ctx, f.opts.Timeout)
 	defer cancel()
 	checkpoint, err := f.models.Checkpoint(call, f.id)
-	if err != nil {
+	if err != nil && retriable(err) {
 		return err
 	}
+	readable := err == nil
 	letter := DeadLetter{Graph: f.id, Version: checkpoint.Version + 1, Cause: cause.Error(), Attempts: f.attempts,
 		Time: time.Now().UnixMilli()}
 	if event, ok := errors.AsType[*poison](cause); ok {
@@ -63,10 +64,12 @@ func (f *follower) park(ctx context.Context, cause error) error {
 	} else if chain, ok := errors.AsType[*eventstore.ChainError](cause); ok {
 		letter.Version = chain.Version
 	}
-	if err := f.models.Stall(call, f.id, checkpoint.Position, letter); err != nil {
-		return err
+	if readable { // else there is nowhere to note it; whoever looks at the checkpoint sees the same
+		if err := f.models.Stall(call, f.id, checkpoint.Position, letter); err != nil {
+			return err
+		}
+		f.metrics.deadLetters.Inc()
 	}
-	f.metrics.deadLetters.Inc()
 	f.opts.Logger.Error("graph is parked", zap.String("graphId", f.id), zap.Uint64("version", uint64(letter.Version)),
 		zap.Int("attempts", letter.Attempts), zap.Error(cause))
 	f.parked.add(ParkedGraph{Graph: f.id, Version: letter.Version, Cause: letter.Cause, Time: letter.Time,

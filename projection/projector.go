@@ -50,7 +50,11 @@ type ProjectorOptions struct {
 	Quiet    time.Duration // how long a graph has no appends before it leaves the active ones; default 30s
 	StepIn   time.Duration // how long a graph of another projector stays behind before this one goes to work on it; default 4s
 	Division Division      // who shares the work; default nobody: all graphs are this projector's
-	Logger   *zap.Logger   // default discards
+
+	// Snapshots, made by WithBase, say what trimmed logs begin with. Default nil: the read models of a graph whose log is
+	// trimmed are not built anew.
+	Snapshots Snapshots
+	Logger    *zap.Logger // default discards
 }
 
 func (o ProjectorOptions) withDefaults() ProjectorOptions {

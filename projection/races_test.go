@@ -71,7 +71,7 @@ func TestI3FaultsAndRaces(t *testing.T) {
 					t.Errorf("seed %d: parked %v", seed, parked)
 				}
 			}
-			if letters := models.Letters(); len(letters) > 0 {
+			if letters := open(t, models); len(letters) > 0 {
 				t.Errorf("seed %d: dead letters %+v", seed, letters)
 			}
 			stopOne()

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
+	"slices"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/zstd"
@@ -52,6 +55,9 @@ func (g *Graph) writeSnapshot(w io.Writer) error {
 	text = appendText(text, "checksum", g.Checksum.String())
 	text = appendNumber(text, "lastModified", g.LastModified)
 	text = appendText(text, "lastOperationId", g.LastOperationID)
+	if g.ByType != nil {
+		text = appendCounts(text, "byType", g.ByType)
+	}
 	if g.Policy != nil {
 		text = appendRaw(text, "policy", g.Policy)
 	}
@@ -82,6 +88,18 @@ func (g *Graph) writeSnapshot(w io.Writer) error {
 	}
 	_, err := w.Write(append(text, '}'))
 	return err
+}
+
+// appendCounts appends an object of counts, in order of their names.
+func appendCounts(dst []byte, name string, counts map[string]int64) []byte {
+	dst = append(appendName(dst, name), '{')
+	for i, counted := range slices.Sorted(maps.Keys(counts)) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(append(appendQuoted(dst, counted), ':'), counts[counted], 10)
+	}
+	return append(dst, '}')
 }
 
 // boundedWriter fails once it has been given more than left bytes.

@@ -12,7 +12,8 @@ import (
 	"graphy/eventstore"
 )
 
-// DecodeSnapshot returns the state that s holds, which is the caller's. It fails with ErrEvent where s is not a snapshot
+// DecodeSnapshot returns the state that s holds, which is the caller's; of a snapshot that an older release made it has no
+// counts (ByType is nil). It fails with ErrEvent where s is not a snapshot
 // of that graph and position, and with ErrChecksum where its entities are not those that it was made of. What it
 // inflates is bounded. Whether the log knows the position is for the caller to find out.
 func DecodeSnapshot(graph string, s Snapshot) (*Graph, error) {
@@ -34,6 +35,7 @@ func decodeSnapshot(graph string, s Snapshot, limit int) (*Graph, error) {
 // readSnapshot decodes the JSON of a snapshot.
 func readSnapshot(graph string, position eventstore.Position, checksum Checksum, text []byte) (*Graph, error) {
 	d := snapshotDecoder{graph: NewGraph(graph)}
+	d.graph.ByType = nil // a snapshot of an older release has no counts
 	c := objectCursor(text)
 	for c.next() {
 		d.field(c.name, c.value)
@@ -91,6 +93,8 @@ func (d *snapshotDecoder) field(name []byte, value jsontext.Value) {
 		d.graph.LastModified = d.number(value)
 	case "lastOperationId":
 		d.graph.LastOperationID = d.text(value)
+	case "byType":
+		d.graph.ByType = d.counts(value)
 	case "policy":
 		d.object(value)
 		d.graph.Policy = value
@@ -103,6 +107,16 @@ func (d *snapshotDecoder) field(name []byte, value jsontext.Value) {
 	case "viewport":
 		d.entity(Viewport, ViewportID, value)
 	}
+}
+
+func (d *snapshotDecoder) counts(object jsontext.Value) map[string]int64 {
+	counts := map[string]int64{}
+	c := objectCursor(object)
+	for c.next() {
+		counts[unquote(c.name)] = d.number(c.value)
+	}
+	d.end(&c)
+	return counts
 }
 
 func (d *snapshotDecoder) conflicts(array jsontext.Value) {

@@ -19,7 +19,7 @@ import (
 
 // whole is all that a graph holds: its image, and what stands beside the entities.
 func whole(g *projection.Graph) string {
-	return fmt.Sprintf("%s\n%s\n%s\n%d %v", image(g), g.Policy, projectiontest.Conflicts(g), g.Len(projection.Viewport), g.Position)
+	return fmt.Sprintf("%s\n%s\n%s\n%d %v %v", image(g), g.Policy, projectiontest.Conflicts(g), g.Len(projection.Viewport), g.Position, g.ByType)
 }
 
 func snapshot(t testing.TB, g *projection.Graph) projection.Snapshot {
@@ -134,6 +134,8 @@ func TestSnapshotRefused(t *testing.T) {
 		{"other graph", replaced(`"graphId":"g"`, `"graphId":"h"`), projection.ErrEvent},
 		{"other entity", replaced(`"title":"“`, `"title":"x“`), projection.ErrChecksum},
 		{"says another checksum", replaced(`"checksum":"`, `"checksum":"0`), projection.ErrChecksum},
+		{"counts below nothing", replaced(`"byType":{`, `"byType":{"X":-1,`), projection.ErrEvent},
+		{"counts are a list", replaced(`"byType":{`, `"byType":[],"x":{`), projection.ErrEvent},
 		{"node without an id", replaced(`"nodes":[`, `"nodes":[{},`), projection.ErrEvent},
 		{"node is no object", replaced(`"nodes":[`, `"nodes":[1,`), projection.ErrEvent},
 		{"edge to nowhere", replaced(`"edges":[`, `"edges":[{"id":"e","source":"x","target":"y"},`), projection.ErrEvent},

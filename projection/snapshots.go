@@ -22,4 +22,7 @@ type Snapshots interface {
 	// NearestPosition returns where the newest snapshot stands that is listed at or before version at, without looking
 	// whether it is there; the zero Position if none is listed.
 	NearestPosition(ctx context.Context, graph string, at eventstore.Version) (eventstore.Position, error)
+
+	// Forget removes all snapshots of versions below below.
+	Forget(ctx context.Context, graph string, below eventstore.Version) error
 }

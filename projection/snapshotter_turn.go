@@ -56,7 +56,7 @@ func (s *Snapshotter) next(version eventstore.Version) eventstore.Version {
 func (s *Snapshotter) start(ctx context.Context, graph string, head eventstore.Version) (*Graph, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.opts.Timeout)
 	defer cancel()
-	return nearest(ctx, s.log, s.snapshots, graph, head)
+	return nearest(ctx, s.log, s.snapshots, graph, head, true)
 }
 
 // save keeps a snapshot of state, and rests.

@@ -15,6 +15,7 @@ type standing struct {
 	head, checkpoint eventstore.Position
 	broken           bool // one of them cannot be read; the graph's shard finds out
 	done             bool // there is nothing left to do
+	going            bool // the checkpoint does not say that projection has stopped
 }
 
 // wake has the graph's shard compare again, and do what there is to do.
@@ -24,7 +25,7 @@ func (p *Projector) wake(graph string, at standing) {
 
 // compare holds read models against the log.
 func (p *Projector) compare(ctx context.Context, graphs []string) ([]standing, error) {
-	standings := make([]standing, len(graphs))
+	standings, turn := make([]standing, len(graphs)), p.parked.turn()
 	if err := p.checkpoints(ctx, graphs, standings); err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (p *Projector) compare(ctx context.Context, graphs []string) ([]standing, e
 	}
 	for i, graph := range graphs {
 		at := &standings[i]
-		p.parked.release(graph, at.head, at.checkpoint)
+		p.parked.release(graph, at, turn)
 		at.done = p.parked.has(graph) || !at.broken && at.head == at.checkpoint
 	}
 	return standings, nil
@@ -59,7 +60,7 @@ func (p *Projector) checkpoints(ctx context.Context, graphs []string, standings 
 	}
 	for i, graph := range graphs {
 		if err == nil {
-			standings[i].checkpoint = checkpoints[i].Position
+			standings[i].checkpoint, standings[i].going = checkpoints[i].Position, checkpoints[i].Stalled == ""
 			continue
 		}
 		one, failure := p.models.Checkpoint(ctx, graph)
@@ -67,6 +68,7 @@ func (p *Projector) checkpoints(ctx context.Context, graphs []string, standings 
 			return failure
 		}
 		standings[i].checkpoint, standings[i].broken = one.Position, failure != nil
+		standings[i].going = failure == nil && one.Stalled == ""
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,9 +27,7 @@ func (m *Models) Commit(ctx context.Context, graph string, from eventstore.Posit
 			return err
 		}
 		if update.Reset {
-			snapshots := kept.snapshots
-			kept = empty()
-			kept.snapshots = snapshots
+			kept = kept.cleared()
 		}
 		kept.write(update)
 		m.graphs[graph] = kept
@@ -36,14 +35,30 @@ func (m *Models) Commit(ctx context.Context, graph string, from eventstore.Posit
 	})
 }
 
+// cleared returns an empty model with what is not folded.
+func (kept *model) cleared() *model {
+	next := empty()
+	next.snapshots = kept.snapshots
+	return next
+}
+
 // logged fails with ErrStale if the log does not hold position.
 func (m *Models) logged(ctx context.Context, graph string, position eventstore.Position) error {
 	if m.log == nil {
 		return nil
 	}
-	events, err := m.log.Read(ctx, graph, position.Version-1, 1)
-	if err != nil {
-		return err
+	var events []eventstore.Event
+	if position.Version > 0 {
+		var err error
+		events, err = m.log.Read(ctx, graph, position.Version-1, 1)
+		if errors.Is(err, eventstore.ErrTrimmed) { // of a log without events it is the head nevertheless
+			head, err := m.log.Head(ctx, graph)
+			if err != nil || head == position {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
 	}
 	if len(events) == 0 || events[0].Position() != position {
 		return fmt.Errorf("version %d of %q is not in the log: %w", position.Version, graph, projection.ErrStale)
@@ -107,18 +122,11 @@ func (m *Models) Stall(ctx context.Context, graph string, from eventstore.Positi
 		kept.Stalled = letter.Cause
 		if kept.letter != letter.Version {
 			kept.letter = letter.Version
-			m.letters = append(m.letters, letter)
+			m.addLetter(letter)
 		}
 		m.graphs[graph] = kept
 		return nil
 	})
-}
-
-// Letters returns the dead letters, oldest first.
-func (m *Models) Letters() []projection.DeadLetter {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.letters)
 }
 
 // Delete implements projection.ReadModels.

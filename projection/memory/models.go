@@ -18,7 +18,7 @@ import (
 	"graphy/projection"
 )
 
-// Models are read models, and snapshots, in memory.
+// Models are read models, snapshots and dead letters in memory.
 type Models struct {
 	// Fail, if set before use, is called with the name of the method before it does anything and after it is done;
 	// what it returns is the method's error.
@@ -26,9 +26,11 @@ type Models struct {
 
 	log eventstore.Log
 
-	mu      sync.Mutex
-	graphs  map[string]*model // guarded by mu
-	letters []projection.DeadLetter
+	mu     sync.Mutex
+	graphs map[string]*model   // guarded by mu
+	open   []projection.Letter // guarded by mu; oldest first
+	closed []projection.Letter // guarded by mu; the one closed first in front
+	sent   int                 // guarded by mu; dead letters there ever were
 }
 
 // model is what is kept of one graph.
@@ -45,8 +47,10 @@ type model struct {
 }
 
 var (
-	_ projection.ReadModels = (*Models)(nil)
-	_ projection.Snapshots  = (*Models)(nil)
+	_ projection.ReadModels  = (*Models)(nil)
+	_ projection.Snapshots   = (*Models)(nil)
+	_ projection.Workshop    = (*Models)(nil)
+	_ projection.DeadLetters = (*Models)(nil)
 )
 
 // New returns empty read models. Commits hold against log, if it is not nil, that it has what they lead to.
@@ -126,6 +130,7 @@ func (m *Models) Load(ctx context.Context, graph string) (loaded *projection.Gra
 			return fmt.Errorf("load %q: %w", graph, projection.ErrChecksum)
 		}
 		loaded.Position, loaded.LastModified, loaded.LastOperationID = kept.Position, kept.LastModified, kept.LastOperationID
+		loaded.ByType = maps.Clone(kept.byType)
 		loaded.Policy, loaded.Conflicts = kept.Policy, projection.NewConflictLog(maps.All(kept.conflicts))
 		return nil
 	})

@@ -27,3 +27,18 @@ func TestSnapshots(t *testing.T) {
 		return memory.New(events), events
 	})
 }
+
+func TestWorkshop(t *testing.T) {
+	projectiontest.RunWorkshop(t, func(*testing.T) (projectiontest.Shop, eventstore.Log, projectiontest.Vandal) {
+		events := log.New()
+		models := memory.New(events)
+		return models, events, memory.Vandal{Models: models}
+	})
+}
+
+func TestDeadLetters(t *testing.T) {
+	projectiontest.RunDeadLetters(t, func(*testing.T) (projectiontest.Office, eventstore.Log) {
+		events := log.New()
+		return memory.New(events), events
+	})
+}

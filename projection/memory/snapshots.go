@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"maps"
 
 	"graphy/eventstore"
 	"graphy/projection"
@@ -48,4 +49,12 @@ func (kept *model) nearest(at eventstore.Version) (s projection.Snapshot, found 
 		}
 	}
 	return s, found
+}
+
+// Forget implements projection.Snapshots.
+func (m *Models) Forget(ctx context.Context, graph string, below eventstore.Version) error {
+	return m.with(ctx, "Forget", graph, func(kept *model) error {
+		maps.DeleteFunc(kept.snapshots, func(version eventstore.Version, _ projection.Snapshot) bool { return version < below })
+		return nil
+	})
 }

@@ -120,8 +120,12 @@ func (w *Writer) viewport() eventstore.Event {
 	if w.Graph.Has(projection.Viewport, projection.ViewportID) && w.rand.IntN(3) == 0 {
 		return w.Write("UNDO", w.remove(projection.Viewport, projection.ViewportID))
 	}
-	x := w.rand.IntN(2) // sometimes the default
-	return w.Write("UPDATE_VIEWPORT", w.set(projection.Viewport, projection.ViewportID, fmt.Sprintf(`{"x":%d,"y":0,"zoom":1}`, x)))
+	return w.SetViewport(w.rand.IntN(2), 0) // sometimes the default
+}
+
+// SetViewport puts the viewport.
+func (w *Writer) SetViewport(x, y int) eventstore.Event {
+	return w.Write("UPDATE_VIEWPORT", w.set(projection.Viewport, projection.ViewportID, fmt.Sprintf(`{"x":%d,"y":%d,"zoom":1}`, x, y)))
 }
 
 func (w *Writer) batch(nodes []string) eventstore.Event {

@@ -24,6 +24,7 @@ func RunSnapshots(t *testing.T, open func(t *testing.T) (Store, eventstore.Log))
 	t.Run("big", func(t *testing.T) { testBigSnapshot(t, open) })
 	t.Run("deleted with the graph", func(t *testing.T) { testDeleteSnapshots(t, open) })
 	t.Run("of another history", func(t *testing.T) { testOtherHistory(t, open) })
+	t.Run("forget", func(t *testing.T) { testForget(t, open) })
 	t.Run("kept by a rebuild", func(t *testing.T) { testSnapshotsKept(t, open) })
 }
 
@@ -178,4 +179,30 @@ func testSnapshotsKept(t *testing.T, open func(t *testing.T) (Store, eventstore.
 		t.Fatal(err)
 	}
 	SameSnapshot(t, store, "g", 3, snapshot)
+}
+
+func testForget(t *testing.T, open func(t *testing.T) (Store, eventstore.Log)) {
+	store, log := open(t)
+	taken := TakeSnapshots(t, log, NewWriter("g", rand.New(rand.NewPCG(1, 2))), 250)
+	for _, snapshot := range taken {
+		if err := store.Save(t.Context(), "g", snapshot); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, below := range []int{0, 1, 2, 2, 230, 20} {
+		if err := store.Forget(t.Context(), "g", eventstore.Version(below)); err != nil {
+			t.Fatal(err)
+		}
+		below = max(1, below)
+		if below != 20 {
+			SameSnapshot(t, store, "g", eventstore.Version(below), taken[below-1])
+			SameSnapshot(t, store, "g", eventstore.Version(below)-1, projection.Snapshot{})
+		}
+		SameSnapshot(t, store, "g", 300, taken[249])
+	}
+	SameSnapshot(t, store, "g", 229, projection.Snapshot{})
+	if err := errors.Join(store.Forget(t.Context(), "g", 1<<62), store.Forget(t.Context(), "nobody", 7)); err != nil {
+		t.Fatal(err)
+	}
+	SameSnapshot(t, store, "g", 300, projection.Snapshot{})
 }

@@ -3,6 +3,7 @@ package projectiontest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -111,5 +112,8 @@ func Same(t testing.TB, models projection.ReadModels, want *projection.Graph) {
 	if err != nil || stats.Events != int64(want.Position.Version) || stats.Completed != Completed(want) {
 		t.Errorf("stats of %q: got %d events, %d completed, %v, want %d and %d", want.ID, stats.Events, stats.Completed, err,
 			want.Position.Version, Completed(want))
+	}
+	if !maps.Equal(got.ByType, stats.ByType) {
+		t.Errorf("events of %q by type: loaded %v, stats %v", want.ID, got.ByType, stats.ByType)
 	}
 }

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -97,4 +98,35 @@ func TestI5ReadsWhileASlotMoves(t *testing.T) {
 	if stages < 6 {
 		t.Errorf("%d stages were looked at", stages)
 	}
+}
+
+// TestI5CommitsWhileASlotMoves: a commit that removes keys and writes them again is carried out or waits, also where all
+// of its keys are on one side.
+func TestI5CommitsWhileASlotMoves(t *testing.T) {
+	cluster := redistest.StartCluster(t)
+	models, store := onCluster(t, cluster, cluster.Prefix(t))
+	w := projectiontest.NewWriter("g", source(3))
+	projectiontest.Append(t, store, "g", w.CreateNode(), w.CreateNode(), w.SetViewport(1, 1))
+	projectiontest.Append(t, store, "g", w.CreateEdge("n1", "n3"), w.CreateEdge("n3", "n1"), w.Conflict("n1", "n3"))
+	reset := projectiontest.Whole(w.Graph, w.Graph.ByType)
+	reset.Reset = true
+	if err := models.Commit(t.Context(), "g", eventstore.Position{}, reset); err != nil {
+		t.Fatal(err)
+	}
+	at := w.Graph.Position
+	viewport := &projection.Update{To: reset.To, Viewport: w.Graph.Value(projection.Viewport, projection.ViewportID)}
+	slot, waits := cluster.Slot(t, store.Keys().Events("g")), 0
+	for _, node := range cluster.Masters {
+		cluster.MoveSlot(t, slot, node, func() {
+			for _, update := range []*projection.Update{viewport, reset} { // each leads to where it starts
+				if err := models.Commit(t.Context(), "g", at, update); errors.Is(err, eventstore.ErrUnavailable) {
+					waits++
+				} else if err != nil {
+					t.Errorf("commit: %v", err)
+				}
+				projectiontest.Cured(t, models, w.Graph)
+			}
+		})
+	}
+	t.Logf("%d commits had to wait", waits)
 }

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,7 +18,7 @@ func (m *Models) Commit(ctx context.Context, graph string, from eventstore.Posit
 	var old []string
 	if update.Reset {
 		var err error
-		if old, err = m.incidentKeys(ctx, graph, from); err != nil {
+		if old, err = m.incidentKeys(ctx, graph, from, update.Nodes); err != nil {
 			return err
 		}
 	}
@@ -27,7 +28,7 @@ func (m *Models) Commit(ctx context.Context, graph string, from eventstore.Posit
 	answer, err := commitScript.Exec(ctx, m.client, keys, args).AsInt64()
 	switch {
 	case err != nil:
-		return failed(err, "commit", graph)
+		return commitFailed(err, graph)
 	case answer == 0:
 		return fmt.Errorf("commit of %q from version %d: %w", graph, from.Version, projection.ErrStale)
 	case answer < 0:
@@ -36,22 +37,22 @@ func (m *Models) Commit(ctx context.Context, graph string, from eventstore.Posit
 	return nil
 }
 
-// incidentKeys returns the keys of the incidence sets of a graph whose read models stand at from. It fails with
-// ErrStale if they do not.
-func (m *Models) incidentKeys(ctx context.Context, graph string, from eventstore.Position) ([]string, error) {
-	hashes, err := m.load(ctx, graph, m.keys.State(graph), m.keys.Nodes(graph))
+// incidentKeys returns the keys of the incidence sets of a graph whose read models stand at from; where its nodes cannot be
+// read, those of others. It fails with ErrStale if the read models are elsewhere.
+func (m *Models) incidentKeys(ctx context.Context, graph string, from eventstore.Position, others map[string]jsontext.Value) ([]string, error) {
+	read, err := m.read(ctx, graph, m.hashes(graph)[state:nodes+1], nil)
 	if err != nil {
 		return nil, err
 	}
-	checkpoint, err := hashes[0].checkpoint(graph)
-	if err != nil {
-		return nil, err
+	if at := read[state].position(); at != from {
+		return nil, fmt.Errorf("read models of %q are at version %d, want %d: %w", graph, at.Version, from.Version, projection.ErrStale)
 	}
-	if checkpoint.Position != from {
-		return nil, fmt.Errorf("read models of %q are at version %d, want %d: %w", graph, checkpoint.Version, from.Version, projection.ErrStale)
+	known := maps.All(others)
+	if read[nodes].damage == "" {
+		known = read[nodes].all
 	}
-	keys := make([]string, 0, len(hashes[1])/2)
-	for id := range hashes[1].all {
+	var keys []string
+	for id := range known {
 		keys = append(keys, m.keys.Incident(graph, id))
 	}
 	return keys, nil
@@ -63,17 +64,23 @@ func (m *Models) encodeCommit(graph string, from eventstore.Position, update *pr
 		keys: make([]string, 0, 8+len(update.Link)+len(update.Unlink)+len(old)),
 		args: make([]string, 0, 32+2*len(update.Nodes)+2*len(update.Edges)),
 	}
-	to := &update.To
 	w.keys = append(w.keys, m.keys.State(graph), m.keys.Events(graph))
-	w.args = append(w.args, version(from.Version), string(from.Hash), version(to.Version), string(to.Hash),
-		to.Checksum.String(), strconv.FormatInt(to.LastModified, 10), to.LastOperationID, strconv.Itoa(to.Nodes), strconv.Itoa(to.Edges),
-		rueidis.BinaryString(to.Policy))
+	w.args = append(append(w.args, version(from.Version), string(from.Hash)), stateValues(&update.To)...)
 	if update.Reset {
 		for _, key := range append(old, m.keys.State(graph), m.keys.Nodes(graph), m.keys.Edges(graph),
 			m.keys.Conflicts(graph), m.keys.Stats(graph)) {
 			w.write("DEL", key)
 		}
 	}
+	m.encodeUpdate(&w, graph, update)
+	if update.Reset || update.Viewport != nil { // keys are removed and then written to
+		w.keys = append(w.keys, m.keys.Absent(graph))
+	}
+	return w.keys, w.args
+}
+
+// encodeUpdate adds the writes of an update, without its checkpoint.
+func (m *Models) encodeUpdate(w *writes, graph string, update *projection.Update) {
 	w.entities(m.keys.Nodes(graph), update.Nodes)
 	w.entities(m.keys.Edges(graph), update.Edges)
 	w.entities(m.keys.Conflicts(graph), update.Conflicts)
@@ -81,11 +88,7 @@ func (m *Models) encodeCommit(graph string, from eventstore.Position, update *pr
 		w.write("DEL", m.keys.Viewport(graph))
 	}
 	if update.Viewport.Kind() == '{' {
-		w.begin("HSET", m.keys.Viewport(graph))
-		for name, value := range projection.Members(update.Viewport) {
-			w.add(rueidis.BinaryString(name), rueidis.BinaryString(value))
-		}
-		w.end()
+		w.members(m.keys.Viewport(graph), update.Viewport)
 	}
 	for node, edges := range update.Link {
 		w.write("SADD", m.keys.Incident(graph, node), edges...)
@@ -100,7 +103,6 @@ func (m *Models) encodeCommit(graph string, from eventstore.Position, update *pr
 	if update.Completed != 0 {
 		w.write("HINCRBY", m.keys.Stats(graph), completedField, strconv.Itoa(update.Completed))
 	}
-	return w.keys, w.args
 }
 
 // entities writes new values into a hash, and removes those that are gone.
@@ -125,4 +127,19 @@ func (w *writes) entities(key string, values map[string]jsontext.Value) {
 		}
 	}
 	w.end()
+}
+
+// members writes the members of an object into a hash.
+func (w *writes) members(key string, object jsontext.Value) {
+	w.begin("HSET", key)
+	for name, value := range projection.Members(object) {
+		w.add(rueidis.BinaryString(name), rueidis.BinaryString(value))
+	}
+	w.end()
+}
+
+// stateValues are the arguments that commit.lua and swap.lua write into a state hash: version, hash and so on.
+func stateValues(to *projection.Checkpoint) []string {
+	return []string{version(to.Version), string(to.Hash), to.Checksum.String(), strconv.FormatInt(to.LastModified, 10),
+		to.LastOperationID, strconv.Itoa(to.Nodes), strconv.Itoa(to.Edges), rueidis.BinaryString(to.Policy)}
 }

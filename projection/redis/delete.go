@@ -9,9 +9,12 @@ import (
 	"graphy/projection"
 )
 
-// Delete implements projection.ReadModels. Projectors and snapshotters that still write are outrun: delete the
+// Delete implements projection.ReadModels. Projectors, snapshotters and rebuilds that still write are outrun: delete the
 // log first, and they have nothing left to write.
 func (m *Models) Delete(ctx context.Context, graph string) error {
+	if err := m.discardStaged(ctx, graph); err != nil {
+		return err
+	}
 	for {
 		err := m.delete(ctx, graph)
 		if !errors.Is(err, projection.ErrStale) {
@@ -24,11 +27,12 @@ func (m *Models) Delete(ctx context.Context, graph string) error {
 }
 
 func (m *Models) delete(ctx context.Context, graph string) error {
-	checkpoint, err := m.Checkpoint(ctx, graph)
+	read, err := m.read(ctx, graph, []string{m.keys.State(graph)}, nil)
 	if err != nil {
 		return err
 	}
-	incident, err := m.incidentKeys(ctx, graph, checkpoint.Position)
+	at := read[0].position()
+	incident, err := m.incidentKeys(ctx, graph, at, nil)
 	if err != nil {
 		return err
 	}
@@ -41,7 +45,7 @@ func (m *Models) delete(ctx context.Context, graph string) error {
 			m.keys.Versions(graph), m.keys.Connections(graph), m.keys.Stats(graph)}, incident)
 	ctx, cancel := m.deadline(ctx)
 	defer cancel()
-	args := append([]string{version(checkpoint.Version), string(checkpoint.Hash)}, members...)
+	args := append([]string{version(at.Version), string(at.Hash)}, members...)
 	answer, err := deleteScript.Exec(ctx, m.client, keys, args).AsInt64()
 	if err != nil {
 		return failed(err, "delete", graph)

@@ -25,6 +25,17 @@ func failed(err error, what, graph string) error {
 	return fmt.Errorf("%s of %q: %w: %w", what, graph, class, err)
 }
 
+// commitFailed is failed for the commit script: what it comes upon that has no code (the driver takes ERR off) is a field
+// that is no number.
+func commitFailed(err error, graph string) error {
+	if answer, ok := rueidis.IsRedisErr(err); ok {
+		if code, _, _ := strings.Cut(answer.Error(), " "); code != strings.ToUpper(code) {
+			return fmt.Errorf("commit of %q: %w: %w", graph, ErrDamaged, err)
+		}
+	}
+	return failed(err, "commit", graph)
+}
+
 func damaged(graph, format string, args ...any) error {
 	return fmt.Errorf("graph %q: %w: %s", graph, ErrDamaged, fmt.Sprintf(format, args...))
 }

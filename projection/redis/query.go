@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -58,7 +57,7 @@ func (m *Models) Incident(ctx context.Context, graph, node string) (edges []json
 	if found, _ := answer[0].AsInt64(); found == 0 {
 		return nil, false, nil
 	}
-	return sorted(answer[1:], strings.Compare), true, nil
+	return sorted(content{items: answer[1:]}, strings.Compare), true, nil
 }
 
 // Conflicts implements projection.ReadModels.
@@ -76,22 +75,15 @@ func (m *Models) Stats(ctx context.Context, graph string) (projection.Stats, err
 	if err != nil {
 		return projection.Stats{}, err
 	}
-	stats := projection.Stats{ByType: map[string]int64{}}
+	var stats projection.Stats
 	if stats.Checkpoint, err = hashes[0].checkpoint(graph); err != nil {
 		return projection.Stats{}, err
 	}
-	for field, value := range hashes[1].all {
-		number, err := strconv.ParseInt(string(value), 10, 64)
-		if err != nil {
-			return projection.Stats{}, damaged(graph, "%s is %.64q", field, value)
-		}
-		switch name, isType := strings.CutPrefix(field, typeField); {
-		case isType:
-			stats.ByType[name] = number
-			stats.Events += number
-		case field == completedField:
-			stats.Completed = int(number)
-		}
+	if stats.ByType, stats.Completed, err = hashes[1].stats(graph); err != nil {
+		return projection.Stats{}, err
+	}
+	for _, events := range stats.ByType {
+		stats.Events += events
 	}
 	return stats, nil
 }
@@ -113,9 +105,9 @@ func (m *Models) entities(graph string, kind projection.Kind) string {
 }
 
 // sorted returns the values in the order that compare gives to their ids.
-func sorted(h hash, compare func(a, b string) int) []jsontext.Value {
-	byID := make(map[string]jsontext.Value, len(h)/2)
-	for id, value := range h.all {
+func sorted(c content, compare func(a, b string) int) []jsontext.Value {
+	byID := make(map[string]jsontext.Value, len(c.items)/2)
+	for id, value := range c.all {
 		byID[id] = value
 	}
 	values := make([]jsontext.Value, 0, len(byID))

@@ -191,6 +191,9 @@ func TestStateAtTrimmedStream(t *testing.T) {
 		}
 	}
 	for _, trim := range []struct{ first, reaches eventstore.Version }{{20, 20}, {21, 20}, {22, 40}, {41, 40}, {42, 61}} {
+		if err := store.SetBase(t.Context(), "g", taken[trim.first-2].Base()); err != nil {
+			t.Fatal(err)
+		}
 		client.Do(t.Context(), client.B().Xtrim().Key(store.Keys().Events("g")).Minid().Threshold(strconv.Itoa(int(trim.first))+"-0").Build())
 		for version := eventstore.Version(1); version <= 60; version++ {
 			g, err := projection.At(t.Context(), store, models, "g", version)

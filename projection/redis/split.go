@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/redis/rueidis"
+	"golang.org/x/sync/errgroup"
 
 	"graphy/projection"
 )
@@ -20,29 +21,50 @@ func split(err error) bool {
 	return ok && answer.IsTryAgain()
 }
 
-// loadApart is load, key by key, and again if the checkpoint has moved in between.
-func (m *Models) loadApart(ctx context.Context, graph string, keys []string) ([]hash, error) {
+// readersApart is how many keys are read at once.
+const readersApart = 16
+
+// readApart is read, key by key, and again if the checkpoint has moved in between.
+func (m *Models) readApart(ctx context.Context, graph string, hashes, sets []string) ([]content, error) {
 	for {
-		before, err := m.Checkpoint(ctx, graph)
+		before, err := m.readTogether(ctx, graph, []string{m.keys.State(graph)}, nil)
 		if err != nil {
 			return nil, err
 		}
-		hashes := make([]hash, len(keys))
-		for i, key := range keys {
-			one, err := m.loadTogether(ctx, graph, key)
-			if err != nil {
-				return nil, err
-			}
-			hashes[i] = one[0]
-		}
-		after, err := m.Checkpoint(ctx, graph)
+		read, err := m.readEach(ctx, graph, hashes, sets)
 		if err != nil {
 			return nil, err
 		}
-		if before.Position == after.Position {
-			return hashes, nil
+		after, err := m.readTogether(ctx, graph, []string{m.keys.State(graph)}, nil)
+		if err != nil {
+			return nil, err
+		}
+		if before[0].position() == after[0].position() {
+			return read, nil
 		}
 	}
+}
+
+func (m *Models) readEach(ctx context.Context, graph string, hashes, sets []string) ([]content, error) {
+	read := make([]content, len(hashes)+len(sets))
+	readers, ctx := errgroup.WithContext(ctx)
+	readers.SetLimit(readersApart)
+	for i := range read {
+		var hash, set []string
+		if i < len(hashes) {
+			hash = hashes[i : i+1]
+		} else {
+			set = sets[i-len(hashes):][:1]
+		}
+		readers.Go(func() error {
+			one, err := m.readTogether(ctx, graph, hash, set)
+			if err == nil {
+				read[i] = one[0]
+			}
+			return err
+		})
+	}
+	return read, readers.Wait()
 }
 
 // incidentApart is Incident from the edges themselves.

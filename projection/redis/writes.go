@@ -2,7 +2,7 @@ package redis
 
 import "strconv"
 
-// writes are the keys and arguments of commit.lua, to which writes are added one after the other.
+// writes are the keys and arguments of a script, to which writes (writes.lua) are added one after the other.
 type writes struct {
 	keys, args []string
 	start      int // of the write that has begun, in args
@@ -33,7 +33,7 @@ func (w *writes) end() {
 
 // place returns the place of key in KEYS. Writes to one key follow each other, so it looks at the last one alone.
 func (w *writes) place(key string) string {
-	if w.keys[len(w.keys)-1] != key {
+	if len(w.keys) == 0 || w.keys[len(w.keys)-1] != key {
 		w.keys = append(w.keys, key)
 	}
 	return strconv.Itoa(len(w.keys))

@@ -2,12 +2,12 @@
 -- the batch leads to.
 -- KEYS[1]    state (HASH)
 -- KEYS[2]    events, the log (STREAM, entry id "<version>-0", fields event and hash)
--- KEYS[3..]  what else is written to
+-- KEYS[3..]  what else is written to; among it, where a key is removed and then written to, one that does not exist, so that
+--            the script is refused as a whole while its slot moves
 -- ARGV[1,2]  version and hash of the start; ARGV[3,4] version and hash of the end
 -- ARGV[5..9] the end's checksum, lastModified, lastOperationId, number of nodes, number of edges
 -- ARGV[10]   the graph's conflict policy, '' for none
--- ARGV[11..] writes, in order, each a command, the place of its key in KEYS, the number of its further arguments, and
---            these; where they are more than 1000, the command is given them in parts
+-- ARGV[11..] writes (writes.lua)
 -- Returns    1: written, now or before; 0: the read models stand elsewhere; -1: the log does not hold the end.
 --            Nothing is written for 0 and -1
 local state = redis.call('HMGET', KEYS[1], 'version', 'hash', 'stalled')
@@ -27,18 +27,7 @@ if not entry or entry[2][3] ~= 'hash' or entry[2][4] ~= ARGV[4] then
   return -1
 end
 
-local at, last = 11, #ARGV
-while at < last do
-  local command, key, first, count = ARGV[at], KEYS[tonumber(ARGV[at + 1])], at + 3, tonumber(ARGV[at + 2])
-  at = first + count
-  if count <= 1000 then
-    redis.call(command, key, unpack(ARGV, first, at - 1))
-  else
-    for from = first, at - 1, 1000 do -- unpack has its limits
-      redis.call(command, key, unpack(ARGV, from, math.min(from + 1000, at) - 1))
-    end
-  end
-end
+write(11)
 if state[3] then
   redis.call('HDEL', KEYS[1], 'stalled')
 end

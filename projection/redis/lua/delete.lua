@@ -3,8 +3,8 @@
 -- ARGV[1,2]  version and hash of the checkpoint
 -- ARGV[3..]  the snapshots' members of the index; one that is not there any more has been replaced, and stays
 -- Returns    1: removed; 0: the checkpoint has moved, nothing was removed
-local at = redis.call('HMGET', KEYS[1], 'version', 'hash')
-if (at[1] or '0') ~= ARGV[1] or (at[2] or '') ~= ARGV[2] then
+local version, hash = position(KEYS[1])
+if version ~= ARGV[1] or hash ~= ARGV[2] then
   return 0
 end
 local snapshots = #ARGV - 2
