@@ -23,8 +23,8 @@ import (
 
 // Stores are what a Keeper works on.
 type Stores struct {
-	Log        eventstore.Log // with an archive, one that reads through it
-	Maintainer eventstore.Maintainer
+	Log        eventstore.Log        // with an archive, one that reads through it
+	Maintainer eventstore.Maintainer // one that is a Log, too, is the log without the archive
 	Models     projection.ReadModels
 	Workshop   projection.Workshop
 	Snapshots  projection.Snapshots
@@ -46,13 +46,14 @@ type Keeper struct {
 	stores  Stores
 	opts    Options
 	metrics *metrics
+	kept    *keeping
 }
 
 // New returns a Keeper on stores.
 func New(stores Stores, opts Options) *Keeper {
 	opts.Timeout = cmp.Or(opts.Timeout, 10*time.Second)
 	opts.Logger = cmp.Or(opts.Logger, zap.NewNop())
-	return &Keeper{stores: stores, opts: opts, metrics: newMetrics()}
+	return &Keeper{stores: stores, opts: opts, metrics: newMetrics(), kept: newKeeping()}
 }
 
 // Errors that an act ends with because of what was asked, not because of the stores.
