@@ -36,6 +36,9 @@ var table = map[string]route{
 	"GET /healthz": {need: nobody, exists: "200", never: "200"},
 	"GET /readyz":  {need: nobody, exists: "200", never: "200"},
 
+	"GET /openapi.json": {need: nobody, exists: "200", never: "200"},
+	"GET /docs":         {need: nobody, exists: "200", never: "200"},
+
 	"GET /api/v2/graphs":   {need: anyUser, exists: "200", never: "200"},
 	"POST /api/v2/tickets": {need: auth.Viewer, exists: "201", never: "201", body: `{"graphId":"GRAPH"}`},
 

@@ -27,6 +27,7 @@ type changesRequest struct {
 	wait    time.Duration // 0: answer at once
 	squash  bool          // one net change of each entity in the place of the events
 	stream  bool          // Server-Sent Events
+	who     caller
 	user    string
 	expires time.Time // of what let the user in; zero: never
 }
@@ -56,7 +57,7 @@ func (s *Server) readChangesRequest(c echo.Context) (changesRequest, error) {
 	if err != nil {
 		return request, err
 	}
-	request.user, request.expires = who.UserID, who.principal.Expires
+	request.who, request.user, request.expires = who, who.UserID, who.principal.Expires
 	return request, q.done()
 }
 

@@ -121,7 +121,10 @@ type trimmedLog struct {
 }
 
 func (l trimmedLog) Read(ctx context.Context, stream string, after eventstore.Version, limit int) ([]eventstore.Event, error) {
-	return l.Log.Read(ctx, stream, max(after, l.first-1), limit)
+	if after+1 < l.first {
+		return nil, &eventstore.TrimmedError{Stream: stream, First: l.first}
+	}
+	return l.Log.Read(ctx, stream, after, limit)
 }
 
 func TestChangesBelowWhatTheLogKeeps(t *testing.T) {

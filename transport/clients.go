@@ -2,7 +2,9 @@ package transport
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,11 +46,12 @@ type clients struct {
 	open    map[string]*session   // by connection, all that joined
 	changed map[*session]struct{} // of them, those to be saved
 	unsaved map[string]Sighting   // by connection, of those that left
+	kicked  map[string]struct{}   // clients that are to be forgotten once what is under way is saved
 }
 
 func newClients(w *sockets) *clients {
 	return &clients{sockets: w, bell: make(chan struct{}, 1), open: map[string]*session{}, changed: map[*session]struct{}{},
-		unsaved: map[string]Sighting{}}
+		unsaved: map[string]Sighting{}, kicked: map[string]struct{}{}}
 }
 
 func (c *clients) shared() Clients { return c.sockets.server.services.Clients }
@@ -84,6 +87,10 @@ func (c *clients) leave(s *session) {
 	}
 	delete(c.open, s.connection)
 	delete(c.changed, s)
+	if s.kicked.Load() {
+		c.kick(s)
+		return
+	}
 	seen := s.sighting(time.Now())
 	seen.Left = true
 	c.left.put(seen, c.sockets.limits.remember)
@@ -91,10 +98,29 @@ func (c *clients) leave(s *session) {
 		return
 	}
 	c.unsaved[seen.Connection] = seen
+	c.ring()
+}
+
+// kick has the client of s forgotten. It is called with mu held.
+func (c *clients) kick(s *session) {
+	if c.shared() != nil && len(c.kicked) < unsavedMost {
+		c.kicked[s.identity.ClientID] = struct{}{}
+		c.ring()
+	}
+}
+
+func (c *clients) ring() {
 	select {
 	case c.bell <- struct{}{}:
 	default:
 	}
+}
+
+// all returns all that joined.
+func (c *clients) all() []*session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Values(c.open))
 }
 
 // isOpen tells whether a connection is open in this process.
@@ -153,6 +179,22 @@ func (c *clients) run(ctx context.Context) {
 		}
 		c.refresh(time.Now())
 		c.save(ctx)
+		c.forgetKicked(ctx)
+	}
+}
+
+// forgetKicked has those forgotten that were kicked. A save that was under way then has ended.
+func (c *clients) forgetKicked(ctx context.Context) {
+	c.mu.Lock()
+	kicked := slices.Collect(maps.Keys(c.kicked))
+	clear(c.kicked)
+	c.mu.Unlock()
+	for _, client := range kicked {
+		ctx, cancel := context.WithTimeout(ctx, saveLimit)
+		if _, err := c.shared().Forget(ctx, client); err != nil { // it is forgotten by itself after the grace period
+			c.sockets.server.logger.Debug("a client that was kicked is not forgotten yet", zap.String("clientId", client), zap.Error(err))
+		}
+		cancel()
 	}
 }
 

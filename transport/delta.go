@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"graphy/eventstore"
@@ -42,21 +43,18 @@ func readDelta(ctx context.Context, log deltaLog, request changesRequest) (delta
 		after, fetch = request.since-1, fetch+1
 	}
 	page, err := log.Read(ctx, request.graph, after, fetch)
+	if errors.Is(err, eventstore.ErrTrimmed) {
+		return withHead(ctx, log, request, delta{status: reset})
+	}
 	if err != nil {
 		return delta{}, err
 	}
 	full := len(page) == fetch
 	if request.since > 0 {
-		switch {
-		case len(page) == 0:
+		if len(page) == 0 {
 			return readAhead(ctx, log, request)
-		case page[0].Version == request.since:
-			known, page = page[0].Position(), page[1:]
-		default:
-			return withHead(ctx, log, request, delta{status: reset})
 		}
-	} else if len(page) > 0 && page[0].Version > 1 {
-		return withHead(ctx, log, request, delta{status: reset})
+		known, page = page[0].Position(), page[1:]
 	}
 	if request.hasHash && request.hash != known.Hash {
 		return withHead(ctx, log, request, delta{status: conflicting})

@@ -67,6 +67,19 @@ func (d *departed) forget(key clientKey, connection string) {
 	d.drop(key, connection)
 }
 
+// forgetAll drops all connections of a client, whoever's it is, and reports whether there were any.
+func (d *departed) forgetAll(client string) (any bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key := range d.clients {
+		if key.client == client {
+			delete(d.clients, key)
+			any = true
+		}
+	}
+	return any
+}
+
 // drop is called with mu held.
 func (d *departed) drop(key clientKey, connection string) {
 	all := slices.DeleteFunc(d.clients[key], func(s Sighting) bool { return s.Connection == connection })

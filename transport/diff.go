@@ -22,18 +22,28 @@ func (s *Server) getDiff(c echo.Context) error {
 		return err
 	}
 	q := parseQuery(r.URL.RawQuery)
-	toHead := !q.has("to")
-	between := versions{from: q.version("from"), to: q.version("to")}
-	if !toHead && between.from > between.to {
-		q.fail("query parameter \"from\" is %d, above \"to\", which is %d", between.from, between.to)
-	}
+	between, toHead := q.between()
 	if _, err := s.enter(r, q, graph, auth.Viewer); err != nil {
 		return err
 	}
 	if err := q.done(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.opts.PastLimit)
+	return s.answerDiff(c, graph, between, toHead)
+}
+
+// between takes two versions, and whether the later one is the head, since it is not given.
+func (q *query) between() (between versions, toHead bool) {
+	toHead = !q.has("to")
+	between = versions{from: q.version("from"), to: q.version("to")}
+	if !toHead && between.from > between.to {
+		q.fail("query parameter \"from\" is %d, above \"to\", which is %d", between.from, between.to)
+	}
+	return between, toHead
+}
+
+func (s *Server) answerDiff(c echo.Context, graph string, between versions, toHead bool) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), s.opts.PastLimit)
 	defer cancel()
 	leave, err := s.enterPast(ctx)
 	if err != nil {

@@ -47,6 +47,7 @@ var statuses = map[command.Code]struct {
 	command.NothingToRedo:     {http.StatusConflict, "There is nothing to redo"},
 	command.AlreadyResolved:   {http.StatusConflict, "The conflict is resolved already"},
 	command.EntityGone:        {http.StatusConflict, "What the conflict is about is gone"},
+	notPossible:               {http.StatusConflict, "Things are not in the state for this"},
 	conflictLost:              {http.StatusConflict, "Others have written there too"},
 	command.TooLarge:          {http.StatusRequestEntityTooLarge, "Something is too large"},
 	unsupportedMediaType:      {http.StatusUnsupportedMediaType, "The body is not application/json"},
@@ -65,6 +66,13 @@ var statuses = map[command.Code]struct {
 // refuse returns a refusal that names what was given.
 func refuse(code command.Code, format string, args ...any) error {
 	return &command.Error{Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// refuseField is refuse for a part of the body.
+func refuseField(pointer, format string, args ...any) error {
+	detail := fmt.Sprintf(format, args...)
+	return &command.Error{Code: command.InvalidPayload, Detail: pointer + ": " + detail,
+		Fields: []command.FieldError{{Pointer: pointer, Detail: detail}}}
 }
 
 // problem is a problem document (RFC 9457) to be.
@@ -96,6 +104,8 @@ func problemOf(err error) problem {
 		refusal = &command.Error{Code: command.OutcomeUnknown, Detail: "no answer came from the store in time"}
 	case errors.Is(err, projection.ErrStalled):
 		refusal = &command.Error{Code: projectionBehind, Detail: "the projection of this graph has stopped and needs an operator"}
+	case errors.Is(err, eventstore.ErrTrimmed):
+		refusal = refuseTrimmed(err)
 	case errors.Is(err, eventstore.ErrBroken):
 		refusal = &command.Error{Code: command.Unavailable, Detail: "this graph is stopped: its log is damaged and needs an operator"}
 	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -28,7 +28,7 @@ func (l forkedLog) Tail(ctx context.Context, stream string, after eventstore.Ver
 // Versions alone do not tell one history from another: both peers stand at a version that the new one has too.
 func TestI4AnotherHistoryIsAReset(t *testing.T) {
 	s := newStage(t)
-	s.server.services.Log = forkedLog{s.log}
+	s.server.services.Live = forkedLog{s.log}
 	s.commands.move(t, "g", 3)
 	p, lines := s.join(t, "g", ""), s.join(t, "g", "batch=true")
 	if err := s.commands.Delete(t.Context(), "g"); err != nil {

@@ -27,6 +27,7 @@ const welcome = `Graphy, the backend of collaborative graph editors.
   POST /api/v2/graphs/{graphId}/undo       take your last step back
   WS   /api/v2/graphs/{graphId}/subscribe  see it change
   GET  /readyz                             how the server is
+  GET  /docs                               all of it (for programs: /openapi.json)
 `
 
 // getWelcome is for who opens the server's address in a browser.

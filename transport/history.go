@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -84,6 +85,9 @@ func (s *Server) readHistoryOf(ctx context.Context, graph, user string, before e
 	needle := appendString([]byte(`"userId":`), user) // as events are written; it sorts most of the others out
 	for scanned, read := 0, 0; ; {
 		page, err := s.services.Log.ReadBackward(ctx, graph, before, historyPage)
+		if errors.Is(err, eventstore.ErrTrimmed) && scanned > 0 {
+			return h, nil
+		}
 		if err != nil {
 			return history{}, err
 		}

@@ -56,6 +56,8 @@ func (h *hub) run() {
 		case errors.Is(err, eventstore.ErrBroken):
 			h.fail(err)
 			return
+		case errors.Is(err, eventstore.ErrTrimmed): // it was slower than the trimming, and goes on at the head
+			h.started = false
 		case errors.Is(err, eventstore.ErrReset):
 			h.sockets.server.logger.Info("graph was reset", zap.String("graphId", h.graph))
 			h.started = false
@@ -72,14 +74,14 @@ func (h *hub) run() {
 // reports whether anything came.
 func (h *hub) follow() (progress bool, err error) {
 	if !h.started {
-		head, err := h.sockets.server.services.Log.Head(h.ctx, h.graph)
+		head, err := h.sockets.server.services.Live.Head(h.ctx, h.graph)
 		if err != nil {
 			return false, err
 		}
 		h.begin(head)
 	}
 	at := h.position()
-	for event, err := range h.sockets.server.services.Log.Tail(h.ctx, h.graph, at.Version) {
+	for event, err := range h.sockets.server.services.Live.Tail(h.ctx, h.graph, at.Version) {
 		if err != nil {
 			return progress, err
 		}
@@ -179,8 +181,10 @@ func (h *hub) chase() error {
 	defer cancel()
 	at := h.position()
 	h.sockets.metrics.reads.Inc()
-	events, err := h.sockets.server.services.Log.Read(ctx, h.graph, at.Version, pageEvents)
+	events, err := h.sockets.server.services.Live.Read(ctx, h.graph, at.Version, pageEvents)
 	switch {
+	case errors.Is(err, eventstore.ErrTrimmed):
+		return errDiverged
 	case err != nil:
 		return err
 	case len(events) == 0:

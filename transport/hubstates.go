@@ -143,12 +143,14 @@ func (h *hub) holds(ctx context.Context, position eventstore.Position) (bool, er
 		return known == position, nil
 	}
 	after := max(position.Version, 1) - 1
-	events, err := h.sockets.server.services.Log.Read(ctx, h.graph, after, 1)
+	events, err := h.sockets.server.services.Live.Read(ctx, h.graph, after, 1)
 	switch {
+	case errors.Is(err, eventstore.ErrTrimmed): // the read model is far behind, and will soon have come further
+		return false, nil
 	case err != nil:
 		return false, err
 	case position.Version == 0:
-		return len(events) == 0 || events[0].Version == 1, nil
+		return true, nil
 	}
 	return len(events) == 1 && events[0].Position() == position, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+
+	"graphy/eventstore"
 )
 
 const (
@@ -164,6 +166,16 @@ func (o *outbox) tellRoom() {
 		close(o.room)
 		o.room = nil
 	}
+}
+
+// backlog returns the cursor, and how many bytes wait to be written beside the events behind it.
+func (o *outbox) backlog() (at eventstore.Position, queued int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, frame := range o.page {
+		queued += len(frame)
+	}
+	return o.at, queued + o.size + o.offered
 }
 
 // isCongested tells whether so much is on its way that no more may be asked for.

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -47,6 +48,12 @@ func (p *pages) get(ctx context.Context, h *hub, version eventstore.Version) (*p
 	}
 	for first := version - version%pageEvents; ; {
 		read, err := p.share(ctx, h, first)
+		if trimmed, ok := errors.AsType[*eventstore.TrimmedError](err); ok {
+			if first = trimmed.First; version < first {
+				return nil, errDiverged
+			}
+			continue
+		}
 		if err != nil || version < read.head().Version || !read.cut {
 			return read, err
 		}
@@ -137,20 +144,17 @@ func (h *hub) readPart(ctx context.Context, first eventstore.Version) (*part, er
 	}
 	for count := h.eventsPer(partBytes); ; {
 		h.sockets.metrics.reads.Inc()
-		events, err := h.sockets.server.services.Log.Read(ctx, h.graph, after, count)
+		events, err := h.sockets.server.services.Live.Read(ctx, h.graph, after, count)
 		full := len(events) == count
 		switch {
 		case err != nil:
 			return nil, err
-		case !based && (len(events) == 0 || events[0].Version != first): // it has gone back, or was trimmed
+		case !based && (len(events) == 0 || events[0].Version != first): // it has gone back
 			return nil, errDiverged
 		case !based:
 			read.base, events, based = events[0].Position(), events[1:], true
 		}
 		if err := eventstore.VerifyChain(h.graph, read.head(), events); err != nil {
-			if len(events) > 0 && events[0].Version != read.head().Version+1 { // trimmed meanwhile, or from the start
-				return nil, errDiverged
-			}
 			return nil, err
 		}
 		for _, event := range events {

@@ -3,9 +3,11 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"graphy/command"
 	"graphy/eventstore"
+	"graphy/projection"
 )
 
 // Queries of the past are answered from the log and its snapshots, not from the read models. They may take the time and
@@ -28,9 +30,21 @@ func (s *Server) enterPast(ctx context.Context) (leave func(), err error) {
 // anew, between two pages. A log that is damaged is so each time.
 func steadily(read func() error) (err error) {
 	for range 3 {
-		if err = read(); !errors.Is(err, eventstore.ErrBroken) {
+		err = read()
+		meanwhile := errors.Is(err, eventstore.ErrTrimmed) && !errors.Is(err, projection.ErrTrimmed)
+		if !meanwhile && !errors.Is(err, eventstore.ErrBroken) {
 			break
 		}
 	}
 	return err
+}
+
+// refuseTrimmed is the refusal of what the log no longer reaches back to.
+func refuseTrimmed(err error) *command.Error {
+	detail := "the log no longer reaches back that far"
+	if trimmed, ok := errors.AsType[*eventstore.TrimmedError](err); ok {
+		detail = fmt.Sprintf("the log of graph %q begins with version %d by now", trimmed.Stream, trimmed.First)
+	}
+	return &command.Error{Code: command.HistoryTrimmed,
+		Detail: detail + ": go on from the current state; an operator can restore what was archived"}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"graphy/command"
 	"graphy/eventstore"
 	"graphy/projection"
 	"graphy/transport/auth"
@@ -76,10 +75,10 @@ func (s *Server) positionAt(ctx context.Context, graph string, version eventstor
 	oldest := max(version, 1) // the event that has to be there
 	page, err := s.services.Log.Read(ctx, graph, oldest-1, 1)
 	switch {
+	case errors.Is(err, eventstore.ErrTrimmed):
+		return at, false, nil
 	case err != nil:
 		return at, false, err
-	case len(page) > 0 && page[0].Version > oldest:
-		return at, false, nil
 	case version == 0:
 		return at, true, nil
 	case len(page) > 0:
@@ -104,7 +103,7 @@ func (s *Server) graphAt(ctx context.Context, graph string, version eventstore.V
 	})
 	switch {
 	case errors.Is(err, projection.ErrTrimmed):
-		return nil, refuse(command.HistoryTrimmed, "the log of graph %q no longer reaches back to version %d", graph, version)
+		return nil, refuseTrimmed(err)
 	case errors.Is(err, projection.ErrAhead): // deleted since the version was seen
 		return nil, refuse(invalidQuery, "graph %q has no version %d any more", graph, version)
 	}

@@ -77,14 +77,17 @@ func (l *shiftingLog) Read(ctx context.Context, stream string, after eventstore.
 	if l.before != nil {
 		l.before(l.reads)
 	}
-	page, err := l.Log.Read(context.WithoutCancel(ctx), stream, max(after, max(l.first, 1)-1), limit)
+	if after+1 < l.first {
+		return nil, &eventstore.TrimmedError{Stream: stream, First: l.first}
+	}
+	page, err := l.Log.Read(context.WithoutCancel(ctx), stream, after, limit)
 	l.events += len(page)
 	return page, err
 }
 
 // onLog makes the server read log in the place of its own.
 func (s *site) onLog(log eventstore.Log) {
-	s.server.services.Log = log
+	s.server.services.Log, s.server.services.Live = log, log
 	s.server.tails = newTails(log, 1<<20)
 }
 

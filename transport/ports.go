@@ -42,6 +42,14 @@ type Clients interface {
 	Find(ctx context.Context, graph, user, client string) ([]Sighting, error)
 	// Needed returns the lowest version of graph that a client within its grace period has; false if there is none.
 	Needed(ctx context.Context, graph string) (eventstore.Version, bool, error)
+
+	// Seen returns the last sightings of up to limit connections to graph, by client and connection, those after the one
+	// given. One whose user is not known any more has none.
+	Seen(ctx context.Context, graph, client, connection string, limit int) ([]Sighting, error)
+	// Where returns the graph that a user was seen on last; "" if there is none.
+	Where(ctx context.Context, user string) (graph string, err error)
+	// Forget forgets a client, and reports whether anything was known of it.
+	Forget(ctx context.Context, client string) (bool, error)
 }
 
 // Presence carries news of cursors and selections between processes. Nothing of it is kept, and some may get lost.

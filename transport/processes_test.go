@@ -138,6 +138,50 @@ func (c *sightings) Needed(context.Context, string) (eventstore.Version, bool, e
 	return 0, false, errAway
 }
 
+func (c *sightings) Seen(_ context.Context, graph, client, connection string, limit int) (seen []Sighting, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.away {
+		return nil, errAway
+	}
+	order := func(a, b Sighting) int {
+		return cmp.Or(cmp.Compare(a.Client, b.Client), cmp.Compare(a.Connection, b.Connection))
+	}
+	for _, s := range c.seen {
+		if s.Graph == graph && order(s, Sighting{Client: client, Connection: connection}) > 0 {
+			seen = append(seen, s)
+		}
+	}
+	slices.SortFunc(seen, order)
+	return seen[:min(len(seen), limit)], nil
+}
+
+func (c *sightings) Where(_ context.Context, user string) (graph string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.seen {
+		if s.User == user {
+			graph = s.Graph
+		}
+	}
+	return graph, nil
+}
+
+func (c *sightings) Forget(_ context.Context, client string) (known bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.away {
+		return false, errAway
+	}
+	for connection, s := range c.seen {
+		if s.Client == client {
+			delete(c.seen, connection)
+			known = true
+		}
+	}
+	return known, nil
+}
+
 // of returns what is remembered of a client's connections, in the order in which they were opened.
 func (c *sightings) of(client string) (seen []Sighting) {
 	c.mu.Lock()

@@ -16,6 +16,9 @@ const maxVersion = 1<<53 - 1
 // elsewhere are parameters of other routes, which are known by name, and wanted here by mistake.
 var elsewhere = []string{"ticket"}
 
+// repeated are parameters that may be given more than once, see takeAll.
+var repeated = []string{"graph"}
+
 // query is the parameters of a request, read strictly: a handler takes what it knows, and done refuses the rest.
 // Errors are kept, so that handlers read as a list of what they take; done returns the first.
 type query struct {
@@ -42,7 +45,7 @@ func (q *query) add(name, value string, _ bool) {
 	switch {
 	case err != nil || err2 != nil:
 		q.fail("query parameter %.64q is not percent-encoded as it should be", name)
-	case slices.Contains(q.names, decodedName):
+	case slices.Contains(q.names, decodedName) && !slices.Contains(repeated, decodedName):
 		q.fail("query parameter %.64q is given twice", decodedName)
 	default:
 		q.names = append(q.names, decodedName)
@@ -65,6 +68,19 @@ func (q *query) take(name string) (string, bool) {
 	value := q.values[i]
 	q.names, q.values = slices.Delete(q.names, i, i+1), slices.Delete(q.values, i, i+1)
 	return value, true
+}
+
+// takeAll returns all values of a parameter that may be given more than once.
+func (q *query) takeAll(name string) (values []string) {
+	for value, given := q.take(name); given; value, given = q.take(name) {
+		values = append(values, value)
+	}
+	return values
+}
+
+// set takes a flag that is also set by its name alone.
+func (q *query) set(name string) bool {
+	return q.has(name) && q.choice(name, "", "true", "false") != "false"
 }
 
 // has tells whether a parameter is given.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"graphy/transport/openapi"
 )
 
 const basePath = "/api/v2"
@@ -13,6 +15,7 @@ const basePath = "/api/v2"
 func (s *Server) routes() *echo.Echo {
 	e := s.newEcho()
 	s.routeHealth(e)
+	routeDocs(e, openapi.Public)
 	e.GET("/", getWelcome)
 	if s.opts.API {
 		s.post(e, "/graphs/:graphId/command", s.postCommand)
@@ -51,7 +54,9 @@ func (s *Server) routes() *echo.Echo {
 func (s *Server) adminRoutes() *echo.Echo {
 	e := s.newEcho()
 	s.routeHealth(e)
+	routeDocs(e, openapi.Operators)
 	e.GET("/metrics", echo.WrapHandler(s.metrics.handler(s.opts.Registry)))
+	s.routeAdmin(e)
 	return e
 }
 

@@ -33,7 +33,9 @@ import (
 
 	"graphy/command"
 	"graphy/eventstore"
+	"graphy/eventstore/archive"
 	"graphy/projection"
+	"graphy/projection/upkeep"
 	"graphy/transport/limit"
 )
 
@@ -54,7 +56,10 @@ var _ Commands = (*command.Processor)(nil)
 type Services struct {
 	Commands Commands
 	Log      eventstore.Log
-	Models   projection.ReadModels
+	// Live is the log without its archive, for those who follow a graph: whoever is behind what it keeps begins anew from a
+	// state. Default Log.
+	Live   eventstore.Log
+	Models projection.ReadModels
 	// Snapshots shorten the way to states of the past; with nil it always is all of the log.
 	Snapshots projection.Snapshots
 	// Await returns nil once the read models of graph have reached version, or ctx's error.
@@ -68,6 +73,27 @@ type Services struct {
 	Rates limit.Source
 	// Ready says whether the process can do its work; it is asked for each /readyz.
 	Ready func(ctx context.Context) Readiness
+
+	// What follows is for operators alone. What is nil is not to be had here, and the routes that need it say so.
+
+	Upkeep     *upkeep.Keeper
+	Maintainer eventstore.Maintainer
+	Letters    projection.DeadLetters
+	Archive    *archive.Archive
+	// Policy is what logs are trimmed by where a request does not say.
+	Policy upkeep.Policy
+	// Kicks reach the clients of other processes. With nil only those of this one can be kicked.
+	Kicks Kicks
+	// Sizes returns how many bytes a graph takes in the store.
+	Sizes func(ctx context.Context, graph string) (int64, error)
+	// Doctor looks at the whole installation.
+	Doctor func(ctx context.Context) (Diagnosis, error)
+	// Config returns what the process goes by, secrets hidden.
+	Config func() []Setting
+	// MintToken makes a token; nil where there is no secret to sign it with.
+	MintToken func(request TokenRequest) (Token, error)
+	// Seed makes a demo graph. It calls progress, which is quick, now and then.
+	Seed func(ctx context.Context, request SeedRequest, progress func(done, total int)) (Seeded, error)
 }
 
 // Readiness is what /readyz tells. The zero value is not ready.
@@ -119,6 +145,7 @@ type Server struct {
 	lag      lagMeter
 	polls    atomic.Int64  // requests that wait for changes
 	past     chan struct{} // holds one for each query of the past that is at work
+	acts     chan struct{} // holds one for each long act of an operator that is at work
 
 	public, admin http.Handler
 
@@ -127,6 +154,7 @@ type Server struct {
 
 	sockets     *sockets // the WebSocket half, see ws.go
 	connections *connections
+	streams     streams
 	rates       *rates
 }
 
@@ -145,13 +173,17 @@ func New(services Services, opts Options) *Server {
 	opts.Timeouts = opts.Timeouts.orDefault()
 	opts.Logger = cmp.Or(opts.Logger, zap.NewNop())
 	opts.Registry = cmp.Or(opts.Registry, prometheus.NewRegistry())
+	if services.Live == nil {
+		services.Live = services.Log
+	}
 	s := &Server{services: services, opts: opts, parser: command.NewParser(opts.Limits), logger: opts.Logger}
 	s.audit = newAudit(cmp.Or(opts.Audit, opts.Logger))
 	s.serving, s.drain = context.WithCancel(context.Background())
 	s.metrics = newMetrics(opts.Registry)
 	s.states = newStates(services.Models, opts.CacheBytes)
-	s.tails = newTails(services.Log, opts.CacheBytes/2)
+	s.tails = newTails(s.services.Live, opts.CacheBytes/2)
 	s.past = make(chan struct{}, opts.PastReads)
+	s.acts = make(chan struct{}, longActs)
 	s.connections = newConnections(opts.Connections)
 	s.rates = newRates(services.Rates, opts.Rates, opts.Registry, opts.Logger)
 	s.sockets = newSockets(s)
@@ -163,7 +195,8 @@ func New(services Services, opts Options) *Server {
 // Handler serves clients: the public listener.
 func (s *Server) Handler() http.Handler { return s.public }
 
-// AdminHandler serves operators: /metrics, /healthz, /readyz. It belongs on a listener of its own.
+// AdminHandler serves operators: /metrics, /healthz, /readyz, and what they may do (admin.go). It belongs on a listener of
+// its own.
 func (s *Server) AdminHandler() http.Handler { return s.admin }
 
 // HTTPServer returns a server of handler at addr that cannot be held up by slow senders or idle connections. Its time
@@ -187,6 +220,9 @@ func (s *Server) HTTPServer(addr string, handler http.Handler) *http.Server {
 func (s *Server) Run(ctx context.Context) error {
 	var sweeping sync.WaitGroup
 	sweeping.Go(func() { s.rates.run(ctx) })
+	if s.services.Kicks != nil {
+		sweeping.Go(func() { s.services.Kicks.Subscribe(ctx, s.kickHere) })
+	}
 	defer sweeping.Wait()
 	defer s.audit.flush()
 	err := s.sockets.run(ctx)

@@ -35,6 +35,7 @@ type session struct {
 	over     atomic.Bool  // nothing is sent or taken any more
 	polite   atomic.Bool  // the client said good-bye
 	deaf     atomic.Bool  // it is not listened to for now
+	kicked   atomic.Bool  // by an operator: it is not to be continued
 
 	answered func() // lets go of the request that it came with
 	ws       *melody.Session

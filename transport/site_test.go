@@ -38,9 +38,10 @@ type site struct {
 
 	mu        sync.Mutex
 	ready     Readiness
-	failLog   error  // of every call to the log while set, or
-	failCall  string // of these alone
-	failModel error  // of every call to the read models while set
+	failLog   error                    // of every call to the log while set, or
+	failCall  string                   // of these alone
+	failModel error                    // of every call to the read models while set
+	failRead  func(graph string) error // of reads of the log, if set
 }
 
 // faultyCommands is a Processor until answer is set.
@@ -100,9 +101,14 @@ func (r *recorder) Find(_ context.Context, id string) (command.Entry, bool, erro
 // newSite starts a site in development mode; change adapts its options.
 func newSite(t testing.TB, change ...func(*Options)) *site {
 	s := &site{t: t, log: eventmemory.New(), tickets: &memoryTickets{}, ready: Readiness{OK: true}}
-	s.log.Fail = func(call, _ string) error {
+	s.log.Fail = func(call, graph string) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.failRead != nil && call == "read" {
+			if err := s.failRead(graph); err != nil {
+				return err
+			}
+		}
 		if s.failCall != "" && call != s.failCall {
 			return nil
 		}
@@ -169,13 +175,19 @@ type reply struct {
 // call sends a request. headers are name, value pairs; a body is sent as JSON unless they say otherwise.
 func (s *site) call(method, path, body string, headers ...string) reply {
 	s.t.Helper()
+	return callAt(s.t, s.http, method, path, body, headers...)
+}
+
+// callAt sends a request to one server.
+func callAt(t testing.TB, server *httptest.Server, method, path, body string, headers ...string) reply {
+	t.Helper()
 	var reader io.Reader
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	request, err := http.NewRequestWithContext(s.t.Context(), method, s.http.URL+path, reader)
+	request, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, reader)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
@@ -187,19 +199,19 @@ func (s *site) call(method, path, body string, headers ...string) reply {
 			request.Header.Del(headers[i])
 		}
 	}
-	response, err := s.http.Client().Do(request)
+	response, err := server.Client().Do(request)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %s: %v", method, path, err)
 	}
 	defer response.Body.Close()
 	raw, err := io.ReadAll(response.Body)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %s: %v", method, path, err)
 	}
 	got := reply{status: response.StatusCode, header: response.Header, raw: raw}
-	if strings.Contains(response.Header.Get("Content-Type"), "json") && len(raw) > 0 && response.Header.Get("Content-Encoding") == "" {
+	if kind := response.Header.Get("Content-Type"); strings.HasSuffix(kind, "json") && !strings.HasSuffix(kind, "ndjson") && len(raw) > 0 && response.Header.Get("Content-Encoding") == "" {
 		if err := json.Unmarshal(raw, &got.json); err != nil {
-			s.t.Fatalf("%s %s: body %q is no JSON object: %v", method, path, raw, err)
+			t.Fatalf("%s %s: body %q is no JSON object: %v", method, path, raw, err)
 		}
 	}
 	return got

@@ -46,7 +46,7 @@ func (s *Server) squash(ctx context.Context, request changesRequest, d delta) (*
 		return nil, err
 	}
 	defer leave()
-	return r, r.readTo(ctx, s.services.Log, d.current)
+	return r, r.readTo(ctx, s.services.Live, d.current)
 }
 
 // appendSquashed appends the entry that takes the place of the run's events.

@@ -23,6 +23,7 @@ type stream struct {
 	server *Server
 	hub    *hub
 	out    *eventWriter
+	listed *openStream
 	at     eventstore.Position // where the events sent lead to
 	lost   bool                // at is not on the log's history: a state comes next
 	resets int                 // since the last change
@@ -53,6 +54,9 @@ func (s *Server) getStream(c echo.Context, request changesRequest) error {
 		return err
 	}
 	defer leave()
+	st.listed, leave = s.streams.enter(request.graph, request.who, st.hub, cancel)
+	defer leave()
+	st.listed.reached(st.at)
 	out.begin()
 	if err := out.retry(); err != nil {
 		return err
@@ -155,6 +159,7 @@ func (st *stream) step(ctx context.Context) (sent bool, err error) {
 		return false, err
 	}
 	st.at, st.resets = to, 0
+	st.listed.reached(to)
 	return true, nil
 }
 
@@ -189,5 +194,6 @@ func (st *stream) reset(ctx context.Context) (sent bool, err error) {
 		return false, err
 	}
 	st.at, st.lost = state.Position, false
+	st.listed.reached(st.at)
 	return true, nil
 }

@@ -116,7 +116,7 @@ func (h *hub) delta(ctx context.Context, a ask) (way, error) {
 // not that far, or no longer reaches back to it.
 func (h *hub) place(ctx context.Context, version eventstore.Version) (eventstore.Position, deltaStatus, error) {
 	if version > h.position().Version {
-		head, err := h.sockets.server.services.Log.Head(ctx, h.graph)
+		head, err := h.sockets.server.services.Live.Head(ctx, h.graph)
 		if err == nil && head.Version < version {
 			return head, conflicting, nil
 		}

@@ -249,8 +249,12 @@ func (m foldModels) Checkpoint(_ context.Context, graph string) (projection.Chec
 }
 
 func (m foldModels) Load(ctx context.Context, graph string) (*projection.Graph, error) {
-	loaded := projection.NewGraph(graph)
-	events, err := m.log.Read(ctx, graph, 0, 1<<20)
+	maintainer, _ := m.log.(eventstore.Maintainer)
+	loaded, err := projection.Beginning(ctx, projection.WithBase(nil, maintainer), graph)
+	if err != nil {
+		return nil, err
+	}
+	events, err := m.log.Read(ctx, graph, loaded.Position.Version, 1<<20)
 	if err != nil {
 		return nil, err
 	}

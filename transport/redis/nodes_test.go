@@ -34,6 +34,7 @@ const patience = 20 * time.Second
 type node struct {
 	testing.TB
 	http    *httptest.Server
+	server  *transport.Server
 	clients *redis.Clients
 	severed *severed
 	stop    func() // drains, as SIGTERM does
@@ -76,10 +77,10 @@ func newNode(t testing.TB, connect func(testing.TB) rueidis.Client, prefix strin
 	n.severed = &severed{Clients: n.clients, Presence: redis.NewPresence(store)}
 	server := transport.New(transport.Services{
 		Commands: processor, Log: store, Models: models, Await: projector.Await,
-		Clients: n.severed, Presence: n.severed,
+		Clients: n.severed, Presence: n.severed, Kicks: redis.NewKicks(client, store),
 		Ready: func(context.Context) transport.Readiness { return transport.Readiness{OK: true} },
 	}, transport.Options{API: true, Realtime: true, Development: true, Grace: grace})
-	n.http = httptest.NewServer(server.Handler())
+	n.server, n.http = server, httptest.NewServer(server.Handler())
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Run(ctx) })
