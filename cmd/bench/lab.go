@@ -30,6 +30,8 @@ type lab struct {
 	program  string          // of graphy, as built
 	prepared bool            // the graphs of commands.go exist
 	past     bool            // the log of past.go exists
+	upkeep   bool            // the logs of rows_upkeep.go exist
+	rebuilt  bool            // and have read models
 	graphs   map[string]bool // that ensureGraph has made
 	retired  time.Duration   // CPU time of processes that have ended
 }

@@ -64,6 +64,9 @@ func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == referenceCommand {
 		return serveReference(ctx, args[1:])
 	}
+	if len(args) > 2 && args[0] == upkeepCommand {
+		return doUpkeep(ctx, args[1:])
+	}
 	opts, err := parseOptions(args)
 	if err != nil {
 		return err
@@ -140,6 +143,12 @@ var allRows = []row{
 	{"read-model", readModelRow},
 	{"state", stateRow},
 	{"memory", memoryRow},
+	{"rebuild", rebuildRow},
+	{"verify", verifyRow},
+	{"sampler", samplerRow},
+	{"export", exportRow},
+	{"import", importRow},
+	{"retain", retainRow},
 	{"changes", changesRow},
 }
 
