@@ -13,28 +13,50 @@ import (
 	"go.uber.org/zap"
 
 	"graphy/eventstore"
+	"graphy/eventstore/archive"
 	"graphy/eventstore/embedded"
 	"graphy/eventstore/redis"
 )
 
 // backend is the log and the Redis beside it that a server works on.
 type backend struct {
-	log    eventstore.Log
-	store  *redis.Store // what log is built on
+	log    eventstore.Log  // reads through the archive, if there is one
+	live   eventstore.Log  // reads what is not in the archive alone
+	store  *redis.Store    // what log is built on
+	inside *embedded.Store // the Redis inside this process; nil for another one
 	client rueidis.Client
 	keys   redis.Keys
 	words  string // what it is, for the start-up text
+
+	maintainer eventstore.Maintainer // of log
+	archive    *archive.Archive      // nil: none
 
 	run   func(ctx context.Context) error                 // periodic work, nil for none
 	check func(ctx context.Context) (redis.Report, error) // fitness; an error is "out of reach"
 	close func() error
 }
 
-// openBackend opens the Redis at the configured URL, or the one inside the process.
+// openBackend opens the Redis at the configured URL, or the one inside the process, and the archive.
 func openBackend(ctx context.Context, c *config, logger *zap.Logger, out io.Writer) (*backend, error) {
-	if c.RedisURL == "" {
-		return openEmbedded(ctx, c, logger, out)
+	kept, err := c.Keeping.openArchive(ctx)
+	if err != nil {
+		return nil, err
 	}
+	open := openRedis
+	if c.RedisURL == "" {
+		open = openEmbedded
+	}
+	back, err := open(ctx, c, logger, out)
+	if err == nil {
+		back.live = back.log
+	}
+	if err == nil && kept != nil {
+		back.archive, back.log = kept, archive.Through(back.log, back.maintainer, kept)
+	}
+	return back, err
+}
+
+func openRedis(ctx context.Context, c *config, logger *zap.Logger, _ io.Writer) (*backend, error) {
 	client, subscriber, err := redis.Dial(ctx, c.RedisURL, logger)
 	if err != nil {
 		return nil, err
@@ -42,7 +64,7 @@ func openBackend(ctx context.Context, c *config, logger *zap.Logger, out io.Writ
 	store := redis.New(client, subscriber, redis.Options{Prefix: c.KeyPrefix, Logger: logger})
 	fitness := &cachedCheck{check: func(ctx context.Context) (redis.Report, error) { return redis.Check(ctx, client) }}
 	return &backend{
-		log: store, store: store, client: client, keys: store.Keys(),
+		log: store, store: store, client: client, keys: store.Keys(), maintainer: store,
 		words: "Redis at " + redacted(c.RedisURL),
 		check: func(ctx context.Context) (redis.Report, error) {
 			if err := redis.Ping(ctx, client); err != nil {
@@ -83,7 +105,8 @@ func openEmbedded(ctx context.Context, c *config, logger *zap.Logger, out io.Wri
 		return nil, err
 	}
 	return &backend{
-		log: store, store: store.Store, client: store.Client(), keys: store.Keys(), words: words, run: store.Run, close: store.Close,
+		log: store, store: store.Store, inside: store, client: store.Client(), keys: store.Keys(), maintainer: store,
+		words: words, run: store.Run, close: store.Close,
 		check: func(context.Context) (redis.Report, error) {
 			report := redis.Report{Persistence: words, Durability: durability}
 			if err := store.Err(); err != nil {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -42,11 +41,11 @@ func (f *clientFlags) register(cmd *cobra.Command) {
 // client checks the flags and returns a client.
 func (f *clientFlags) client(getenv func(string) string) (*apiClient, error) {
 	if !graphfile.ValidID(f.graph) {
-		return nil, fmt.Errorf("--graph %q: an id is 1 to 128 of A-Z a-z 0-9 . _ ~ : @ -", f.graph)
+		return nil, usageError{invalidID("--graph", f.graph)}
 	}
-	server, err := url.Parse(f.server)
-	if err != nil || server.Host == "" || server.Scheme != "http" && server.Scheme != "https" {
-		return nil, fmt.Errorf("--server %q is not an address like http://127.0.0.1:3000", f.server)
+	server, err := serverAddress(f.server)
+	if err != nil {
+		return nil, usageError{err}
 	}
 	token := f.token
 	if token == "" {
@@ -54,7 +53,7 @@ func (f *clientFlags) client(getenv func(string) string) (*apiClient, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = answerTimeout
-	return &apiClient{server: strings.TrimRight(f.server, "/"), graph: f.graph, user: f.user, token: token,
+	return &apiClient{server: server, graph: f.graph, user: f.user, token: token,
 		http: &http.Client{Transport: transport}}, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"graphy/transport"
 )
 
 // config is what serve is told, by environment or, with precedence, by flags.
@@ -29,11 +31,15 @@ type config struct {
 
 	Limits limits `envPrefix:"GRAPHY_MAX_"`
 
-	Tokens tokens `envPrefix:"GRAPHY_"`
-	Rates  rates  `envPrefix:"GRAPHY_"`
+	Tokens  tokens  `envPrefix:"GRAPHY_"`
+	Rates   rates   `envPrefix:"GRAPHY_"`
+	Keeping keeping `envPrefix:"GRAPHY_"`
 
 	TrustedProxies []string `env:"GRAPHY_TRUSTED_PROXIES"`
 
+	settings []transport.Setting // what holds and where it comes from
+
+	awayIsFine  bool        // of an operator's command: it has something to say of a Redis that is out of reach
 	adminChosen bool        // AdminAddr was given, not defaulted
 	audit       *zap.Logger // nil: with everything else
 }
@@ -69,11 +75,13 @@ func (c *config) bind(cmd *cobra.Command) error {
 		"path pattern → strategy over the defaults, a JSON object or @file (GRAPHY_CONFLICT_POLICY)")
 	flags.IntVar(&c.SnapshotEvents, "snapshot-events", c.SnapshotEvents,
 		"events of a graph from one snapshot of its state to the next; 0: no snapshots (GRAPHY_SNAPSHOT_EVENTS)")
+	flags.Lookup("redis-url").DefValue = "" // help would show its password
 	c.Limits.bind(cmd)
 	flags.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies,
 		"addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (GRAPHY_TRUSTED_PROXIES)")
 	c.Tokens.bind(cmd)
 	c.Rates.bind(cmd)
+	c.Keeping.bind(cmd)
 	return err
 }
 
@@ -98,6 +106,9 @@ func (c *config) check() error {
 	if err := c.Rates.check(); err != nil {
 		return err
 	}
+	if err := c.Keeping.check(); err != nil {
+		return err
+	}
 	if _, err := parseProxies(c.TrustedProxies); err != nil {
 		return err
 	}
@@ -114,18 +125,6 @@ func (c *config) check() error {
 		return nil
 	}
 	return checkLoopback("GRAPHY_ADMIN_ADDR", c.AdminAddr)
-}
-
-// withoutEffect are variables of the contract that nothing reads yet.
-var withoutEffect = []string{"GRAPHY_RETAIN"}
-
-// warnWithoutEffect says which settings change nothing, so that nobody relies on them.
-func warnWithoutEffect(logger *zap.Logger, getenv func(string) string) {
-	for _, name := range withoutEffect {
-		if getenv(name) != "" {
-			logger.Warn("this setting has no effect yet", zap.String("variable", name))
-		}
-	}
 }
 
 // checkLoopback refuses an address that others can reach: in development mode everybody may do everything.

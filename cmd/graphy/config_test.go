@@ -3,10 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestConfigFromEnvironmentAndFlags(t *testing.T) {
@@ -43,7 +42,8 @@ func TestEmptyIsAChoice(t *testing.T) {
 }
 
 func TestConfigRefusesWhatCannotBeServed(t *testing.T) {
-	fit := config{Addr: "127.0.0.1:3000", AdminAddr: "localhost:3001", Roles: []string{"api"}, Limits: usualLimits()}
+	fit := config{Addr: "127.0.0.1:3000", AdminAddr: "localhost:3001", Roles: []string{"api"}, Limits: usualLimits(),
+		Keeping: keeping{RetainEvery: time.Minute}}
 	if err := fit.check(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,25 +55,15 @@ func TestConfigRefusesWhatCannotBeServed(t *testing.T) {
 		"names no role":          func(c *config) { c.Roles = nil },
 		"GRAPHY_JWT_AUDIENCE":    func(c *config) { c.Tokens.Audience = "graphy" },
 		"GRAPHY_SNAPSHOT_EVENTS": func(c *config) { c.SnapshotEvents = -1 },
+		"GRAPHY_RETAIN":          func(c *config) { c.Keeping.Retain = "events=many" },
+		"GRAPHY_RETAIN_EVERY":    func(c *config) { c.Keeping.RetainEvery = time.Millisecond },
+		"GRAPHY_VERIFY_SHARE":    func(c *config) { c.Keeping.VerifyShare = 1.5 },
 	} {
 		c := fit
 		spoil(&c)
 		if err := c.check(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want an error with %q", err, name)
 		}
-	}
-}
-
-func TestSettingsWithoutEffectAreNamed(t *testing.T) {
-	core, logs := observer.New(zap.WarnLevel)
-	warnWithoutEffect(zap.New(core), func(name string) string {
-		if name == "GRAPHY_RETAIN" {
-			return "events=5"
-		}
-		return ""
-	})
-	if logs.Len() != 1 || logs.All()[0].ContextMap()["variable"] != "GRAPHY_RETAIN" {
-		t.Errorf("got %v", logs.All())
 	}
 }
 

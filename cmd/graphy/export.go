@@ -37,9 +37,11 @@ func newExportCommand() *cobra.Command {
 	flags := exportFlags{}
 	cmd := &cobra.Command{
 		Use:   "export --graph ID",
-		Short: "Write a graph of a running server to a file",
-		Long: `Write a graph of a running server to a file, or to standard output. What export writes, import reads back.
-A file appears under its name only when it is whole.`,
+		Short: "Write a drawing (nodes and edges) of a running server to a file",
+		Long: `Write the nodes and edges of a graph of a running server to a file, or to standard output. What export writes, import
+reads back. A file appears under its name only when it is whole.
+
+(Whole histories are written by graphy log export.) Exit codes: see graphy help exit-codes.`,
 		Example: `  graphy export --graph lesmis -o lesmis.graphml
   graphy export --graph lesmis --format cytoscape > lesmis.cyjs`,
 		Args: cobra.NoArgs,

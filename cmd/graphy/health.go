@@ -16,6 +16,7 @@ func newHealthCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "health",
 		Short:   "Ask a server whether it is ready; exit code 1 if it is not",
+		Long:    "Ask a server whether it is ready, at its address of clients or of operators.\nExit codes: 0 it is; 1 it is not, or does not answer; see graphy help exit-codes.",
 		Example: "  graphy health --server http://127.0.0.1:3000",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

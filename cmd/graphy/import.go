@@ -34,12 +34,14 @@ func newImportCommand() *cobra.Command {
 	flags := importFlags{wait: waitFor}
 	cmd := &cobra.Command{
 		Use:   "import FILE --graph ID",
-		Short: "Bring a graph from a file into a running server",
-		Long: `Bring a graph from a file into a running server, through its API. FILE is node-link JSON (d3, vega, networkx),
-Cytoscape JSON, GraphML or Graphy's own JSON; "-" is standard input.
+		Short: "Bring a drawing (nodes and edges) from a file into a running server",
+		Long: `Bring a drawing, nodes and edges, from a file into a running server, through its API. FILE is node-link JSON (d3, vega,
+networkx), Cytoscape JSON, GraphML or Graphy's own JSON; "-" is standard input.
 
 An import that was stopped, by whatever, is resumed by the same command: what is in the graph already stays, and
-is not created twice. To import a file again after its nodes were deleted from the graph, give another --run.`,
+is not created twice. To import a file again after its nodes were deleted from the graph, give another --run.
+
+(Whole histories, as graphy log export writes them, come in by graphy log import.) Exit codes: see graphy help exit-codes.`,
 		Example: `  graphy import testdata/graphs/miserables.json --graph lesmis
   graphy import network.graphml --graph net --create-missing
   curl -s https://example.org/graph.json | graphy import - --graph web --format node-link`,
@@ -63,7 +65,7 @@ is not created twice. To import a file again after its nodes were deleted from t
 // execute reads the file, sends it and checks that it has arrived.
 func (f *importFlags) execute(ctx context.Context, path string, stdin io.Reader, out, diagnostics io.Writer) error {
 	if f.batch < 1 || f.batch > maxOperations {
-		return fmt.Errorf("--batch %d: it is 1 to %d", f.batch, maxOperations)
+		return usageError{fmt.Errorf("--batch %d: it is 1 to %d", f.batch, maxOperations)}
 	}
 	client, err := f.client(os.Getenv)
 	if err != nil {

@@ -131,7 +131,7 @@ func (im *importer) summary() string {
 // explain says of an import that has ended early how far it came and how to go on.
 func (im *importer) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		err = errors.New("interrupted")
+		err = errInterrupted
 	}
 	return fmt.Errorf("%w\nup to here: created %v, already there %v, of %v; the same command again resumes",
 		err, im.created, im.existing, counts{len(im.doc.Nodes), len(im.doc.Edges)})

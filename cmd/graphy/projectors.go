@@ -12,19 +12,19 @@ import (
 
 // newProjector wires what keeps the read models up with the log. A process that does not project has a projector too: it
 // waits for what the others do. On a Redis of their own the processes share the graphs.
-func (n *node) newProjector(models *projectionredis.Models, registry *prometheus.Registry) {
+func (n *node) newProjector(registry *prometheus.Registry) {
 	projects := n.config.has("projector")
-	options := projection.ProjectorOptions{Logger: n.logger}
+	options := projection.ProjectorOptions{Snapshots: n.past, Logger: n.logger}
 	snapshots := projection.SnapshotterOptions{Events: n.config.SnapshotEvents, Logger: n.logger}
 	if projects && n.config.RedisURL != "" {
 		n.projectors = projectionredis.NewProjectors(n.back.client, n.back.keys, projectionredis.ProjectorsOptions{Logger: n.logger})
 		registry.MustRegister(n.projectors)
 		options.Division, snapshots.Division = n.projectors, n.projectors
 	}
-	n.projector = projection.NewProjector(n.back.log, models, options)
+	n.projector = projection.NewProjector(n.back.live, n.models, options)
 	registry.MustRegister(n.projector)
 	if projects && snapshots.Events > 0 {
-		n.snapshots = projection.NewSnapshotter(n.back.log, models, snapshots)
+		n.snapshots = projection.NewSnapshotter(n.back.live, n.past, snapshots)
 		registry.MustRegister(n.snapshots)
 	}
 }

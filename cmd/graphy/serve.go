@@ -21,6 +21,7 @@ import (
 	commandredis "graphy/command/redis"
 	"graphy/projection"
 	projectionredis "graphy/projection/redis"
+	"graphy/projection/upkeep"
 	"graphy/transport"
 	"graphy/transport/auth"
 	transportredis "graphy/transport/redis"
@@ -53,7 +54,7 @@ func newServeCommand() *cobra.Command {
 			if c.audit, err = newAudit(); err != nil {
 				return err
 			}
-			warnWithoutEffect(logger, os.Getenv)
+			c.settings = settingsOf(cmd.Flags())
 			return serve(cmd.Context(), c, logger, cmd.OutOrStdout())
 		},
 	}
@@ -126,8 +127,15 @@ type node struct {
 	verifier   *auth.Verifier // nil in development mode
 	logger     *zap.Logger
 	projector  *projection.Projector
+	models     *projectionredis.Models
+	past       projection.Snapshots        // what states of the past are folded from
+	clients    *transportredis.Clients     // what clients of all processes have
 	snapshots  *projection.Snapshotter     // nil: none are taken here
 	projectors *projectionredis.Projectors // nil: this process does not share the work
+	keeper     *upkeep.Keeper
+	lags       *projection.LagWatch // nil: nobody looks here
+	sampler    *upkeep.Sampler      // nil: nothing is verified here
+	retainer   *upkeep.Retainer     // nil: nothing is trimmed here
 	recorder   *commandredis.Recorder
 	processor  *command.Processor
 	server     *transport.Server
@@ -137,23 +145,26 @@ func newNode(c *config, back *backend, policy *command.Policy, verifier *auth.Ve
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n := &node{config: c, back: back, verifier: verifier, logger: logger}
-	models := projectionredis.New(back.client, back.keys, projectionredis.Options{})
-	n.newProjector(models, registry)
+	n.models = projectionredis.New(back.client, back.keys, projectionredis.Options{})
+	n.past = projection.WithBase(upkeep.WithArchive(n.models, back.maintainer, back.archive), back.maintainer)
+	n.clients = transportredis.NewClients(back.client, back.keys, transportredis.ClientsOptions{})
+	n.newProjector(registry)
+	n.newKeeper(registry)
 	n.recorder = commandredis.New(back.client, back.keys, logger)
-	n.processor = command.New(back.log, models, n.recorder,
-		command.Options{Limits: c.Limits.ofCommands(), Policy: policy, Snapshots: models, Logger: logger, Metrics: command.NewMetrics(registry)})
-	n.server = n.newServer(models, registry)
+	n.processor = command.New(back.log, n.models, n.recorder,
+		command.Options{Limits: c.Limits.ofCommands(), Policy: policy, Snapshots: n.past, Logger: logger, Metrics: command.NewMetrics(registry)})
+	n.server = n.newServer(registry)
 	return n
 }
 
-// newServer returns the edge towards clients. Models are the read models and the snapshots.
-func (n *node) newServer(models *projectionredis.Models, registry *prometheus.Registry) *transport.Server {
+// newServer returns the edge towards clients and operators.
+func (n *node) newServer(registry *prometheus.Registry) *transport.Server {
 	c, back := n.config, n.back
 	services := transport.Services{
-		Commands: n.processor, Log: back.log, Models: models, Snapshots: models, Await: n.projector.Await, Ready: n.ready,
-		Tickets: transportredis.NewTickets(back.client, back.keys),
-		Clients: transportredis.NewClients(back.client, back.keys, transportredis.ClientsOptions{}),
+		Commands: n.processor, Log: back.log, Live: back.live, Models: n.models, Snapshots: n.past, Await: n.projector.Await, Ready: n.ready,
+		Tickets: transportredis.NewTickets(back.client, back.keys), Clients: n.clients,
 	}
+	n.serveOperators(&services)
 	if c.RedisURL != "" { // the Redis inside is this process's alone: what would be shared is here
 		services.Presence = transportredis.NewPresence(back.store)
 		services.Rates = transportredis.NewRates(back.client, back.keys)
@@ -178,6 +189,7 @@ func (n *node) run(ctx context.Context, listener, operators net.Listener) error 
 	group.Go(func() error { return n.recorder.Run(loops) })
 	group.Go(func() error { return n.server.Run(loops) })
 	n.runProjector(loops, group)
+	n.runUpkeep(loops, group)
 	if n.verifier != nil {
 		group.Go(func() error { return n.verifier.Run(loops) })
 	}

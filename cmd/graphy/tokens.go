@@ -51,13 +51,9 @@ func (t *tokens) verifier(logger *zap.Logger) (*auth.Verifier, error) {
 	if t.areOff() {
 		return nil, nil
 	}
-	secret := t.Secret
-	if file, named := strings.CutPrefix(secret, "@"); named {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("GRAPHY_JWT_SECRET: %w", err)
-		}
-		secret = strings.TrimRight(string(content), "\r\n")
+	secret, err := t.secret()
+	if err != nil {
+		return nil, err
 	}
 	verifier, err := auth.New(auth.Options{Secret: secret, JWKSURL: t.JWKSURL, Audience: t.Audience, Issuer: t.Issuer,
 		Leeway: cmp.Or(t.Leeway, 1), Logger: logger}) // an option of 0 is the default
@@ -65,6 +61,19 @@ func (t *tokens) verifier(logger *zap.Logger) (*auth.Verifier, error) {
 		return nil, fmt.Errorf("check GRAPHY_JWT_SECRET, GRAPHY_JWKS_URL and GRAPHY_JWT_LEEWAY: %w", err)
 	}
 	return verifier, nil
+}
+
+// secret returns the secret, or what is in the file that it names; "" if there is none.
+func (t *tokens) secret() (string, error) {
+	file, named := strings.CutPrefix(t.Secret, "@")
+	if !named {
+		return t.Secret, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("GRAPHY_JWT_SECRET: %w", err)
+	}
+	return strings.TrimRight(string(content), "\r\n"), nil
 }
 
 // words says who may call, for the start-up text.

@@ -24,7 +24,8 @@ func newWatchCommand() *cobra.Command {
 		Use:   "watch --graph ID",
 		Short: "Print a graph's messages as they come, and send the lines typed",
 		Long: "Print the messages of a graph's WebSocket, one on a line, as they come. Lines of standard input are sent as\n" +
-			"they are; the end of the input changes nothing. Ctrl-C ends it.",
+			"they are; the end of the input changes nothing. Ctrl-C ends it.\n" +
+			"Exit codes: 0 when it was ended by Ctrl-C; see graphy help exit-codes.",
 		Example: `  graphy watch --graph demo --user ada
   {"type":"command","command":"UPDATE_NODE_TITLE","payload":{"nodeId":"n1","title":"typed"}}
   {"type":"undo"}`,

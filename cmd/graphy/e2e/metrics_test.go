@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,4 +32,27 @@ func (s *server) metric(t testing.TB, name string) float64 {
 		sum += number
 	}
 	return sum
+}
+
+// TestAlarmsAreOfMetricsThatExist: what the page of alarms watches is served, from the start.
+func TestAlarmsAreOfMetricsThatExist(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(root, "cmd/graphy/operations/alarm.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := shared.onRedis(t)
+	r, err := s.tryAt(t.Context(), s.admin, "GET", "/metrics", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`graphy_[a-z_]+`).FindAllString(string(page), -1)
+	if len(names) < 8 {
+		t.Errorf("the page names only %q", names)
+	}
+	for _, name := range names {
+		if !bytes.Contains(r.body, []byte("\n# TYPE "+strings.TrimSuffix(name, "_bucket")+" ")) {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
 }
