@@ -127,10 +127,11 @@ func (e *entityInverse) takeBack(path string, before, now jsontext.Value, since 
 			if later.event.UserID != e.user {
 				other = later.event
 			}
-		case !later.covers(): // of what lies below, others may have written the rest
 		case between || e.isKept(path):
 			e.keep(path)
 			return now
+		case path == "" && e.target.Kind != projection.Viewport && !later.movesExistence():
+			// The step wrote a part of what it had made: others may have written the rest since.
 		default:
 			return before
 		}

@@ -26,9 +26,6 @@ type touch struct {
 	was, is jsontext.Value // what stood at the path before and after
 }
 
-// covers tells whether the moment wrote all that stands at the path, rather than members of it.
-func (t *touch) covers() bool { return t.movesExistence() || !splits(t.was, t.is) }
-
 // add takes the next older moment into account.
 func (t *touched) add(next touch) {
 	t.by = append(t.by, next)

@@ -101,6 +101,9 @@ func (v *inverting) back(key string, all []moment, i int, path steps) {
 				v.left[key] = append(v.left[key], path)
 				return
 			}
+			if len(path) == 0 && key != viewportKey && !later.existence() {
+				continue // it wrote a part of what it had made: others may have written the rest since
+			}
 			v.set(key, all[i].before, path)
 			return
 		default:
