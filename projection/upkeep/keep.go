@@ -127,14 +127,15 @@ func bytesOf(events []eventstore.Event) (bytes int) {
 	return bytes
 }
 
-// ahead takes the next pair of seq while its own last one is worked on.
+// ahead takes the next pair of seq while its own last one is worked on. Its last pair has the error of ctx if that is done.
 func ahead[T any](ctx context.Context, seq func(ctx context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	type pair struct {
 		value T
 		err   error
 	}
 	return func(yield func(T, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
+		outer := ctx
+		ctx, cancel := context.WithCancel(outer)
 		pairs := make(chan pair, 1)
 		go func() {
 			defer close(pairs)
@@ -155,6 +156,10 @@ func ahead[T any](ctx context.Context, seq func(ctx context.Context) iter.Seq2[T
 			if !yield(next.value, next.err) {
 				return
 			}
+		}
+		if err := outer.Err(); err != nil { // or what was cut off would pass for all there is
+			var none T
+			yield(none, err)
 		}
 	}
 }
