@@ -54,11 +54,13 @@ func conformAs(t *testing.T, url string) {
 
 // TestLeastPrivilege runs the suites as the user of graphy.acl.
 func TestLeastPrivilege(t *testing.T) {
+	t.Parallel()
 	server := redistest.StartOwn(t, withACL(t)...)
 	conformAs(t, "redis://graphy:change-me@"+server.Addr)
 }
 
 func TestLeastPrivilegeInCluster(t *testing.T) {
+	t.Parallel()
 	cluster := redistest.StartCluster(t, withACL(t)...)
 	var addresses []string
 	for _, node := range cluster.Masters {

@@ -122,6 +122,7 @@ func TestI1AppendOverCutConnection(t *testing.T) {
 }
 
 func TestI1AppendToFrozenServer(t *testing.T) {
+	t.Parallel()
 	server := redistest.StartOwn(t)
 	log, _ := dial(t, server.URL, server.Prefix(t))
 	w := writer{log: log}

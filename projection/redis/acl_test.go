@@ -28,6 +28,7 @@ func withACL(t testing.TB) []string {
 // TestLeastPrivilege runs the suites as the user of graphy.acl, on one server and on a cluster. What damages read models
 // to have them repaired has all rights.
 func TestLeastPrivilege(t *testing.T) {
+	t.Parallel()
 	server := redistest.StartOwn(t, withACL(t)...)
 	cluster := redistest.StartCluster(t, withACL(t)...)
 	var addresses []string

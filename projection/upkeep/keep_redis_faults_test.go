@@ -110,6 +110,7 @@ func history(t testing.TB) ([]eventstore.Event, []byte) {
 // TestKeepingWhileRedisFails: it is full, read only or restarted in the middle of each act. Whatever that comes to, the
 // log is the one before or the one after, and the act succeeds when it is done again.
 func TestKeepingWhileRedisFails(t *testing.T) {
+	t.Parallel()
 	events, file := history(t)
 	server := redistest.StartOwn(t)
 	client := server.Client(t)
@@ -163,6 +164,7 @@ func awaitPing(t testing.TB, client rueidis.Client) {
 
 // TestKeepingOverAFailover: the master dies in the middle of an act, and its replica takes its place.
 func TestKeepingOverAFailover(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts clusters")
 	}

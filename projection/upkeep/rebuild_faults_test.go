@@ -52,6 +52,7 @@ func (s *interruptedSwap) Swap(ctx context.Context, update *projection.Update) e
 
 // Whatever Redis does in the middle of a rebuild: what is served is the old or the new, and the next rebuild succeeds.
 func TestI3RebuildWhileRedisFails(t *testing.T) {
+	t.Parallel()
 	server := redistest.StartOwn(t)
 	w := inRedis(t, server.Client(t), server.Prefix(t))
 	workshop := &interrupted{Workshop: w.models}
@@ -234,6 +235,7 @@ func verifyStats(verified upkeep.Verified) (count int) {
 
 // A master of a cluster fails over while graphs are rebuilt: those that could not be are rebuilt by the next run.
 func TestI3RebuildOverAFailover(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
