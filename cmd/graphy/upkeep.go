@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -33,7 +34,7 @@ func (n *node) newKeeper(registry *prometheus.Registry) {
 	}
 	if policy, _ := kept.policy(); !policy.KeepsAll() { // it was checked
 		n.retainer = upkeep.NewRetainer(n.keeper, policy, projectionredis.NewLease(back.client, back.keys),
-			upkeep.RetainerOptions{Every: kept.RetainEvery})
+			upkeep.RetainerOptions{Every: kept.RetainEvery, Lease: min(time.Minute, max(10*time.Second, kept.RetainEvery))})
 	}
 }
 

@@ -143,15 +143,13 @@ func mapValues[K comparable, V any](m map[K]V) func(yield func(V) bool) {
 }
 
 // TestI3OperatorRebuildsDamagedReadModels: read models altered, deleted and of another type are found by verify and cured by
-// rebuild, while somebody writes.
+// rebuild; a graph that somebody writes to all the time is rebuilt too.
 func TestI3OperatorRebuildsDamagedReadModels(t *testing.T) {
 	t.Parallel()
 	backing := redistest.Start(t)
 	prefix := backing.Prefix(t)
 	s := start(t, "GRAPHY_REDIS_URL="+backing.URL, "GRAPHY_KEY_PREFIX="+prefix)
 	ops, client := operator{s.env}, backing.Client(t)
-	l := put(t, 1, s)
-	defer l.end()
 	damaged := newGraph(t)
 	s.fillSettled(t, damaged, 20)
 	s.accept(t, damaged, "CREATE_EDGE", object{"id": "e", "source": "n1", "target": "n2"})
@@ -176,6 +174,8 @@ func TestI3OperatorRebuildsDamagedReadModels(t *testing.T) {
 			t.Errorf("damage %d, again: %v", i, again)
 		}
 	}
+	l := put(t, 1, s)
+	defer l.end()
 	l.awaitMore(t, 50)
 	ops.must(t, 0, "rebuild", "--all")
 	l.awaitMore(t, 50)
