@@ -93,6 +93,7 @@ func TestWaveOfJoinersSharesOneState(t *testing.T) {
 				t.Fatal(err)
 			}
 			var joining sync.WaitGroup
+			begun := time.Now()
 			for i := range count {
 				joining.Go(func() {
 					_, reader := s.rawDial(t, "g", headers...)
@@ -106,8 +107,10 @@ func TestWaveOfJoinersSharesOneState(t *testing.T) {
 				})
 			}
 			joining.Wait()
-			if states := valueOf(s.server.sockets.metrics.states); states != 1 {
-				t.Errorf("%v states were loaded for %d who joined", states, count)
+			// One that was kept for long is loaded anew, where the machine takes its time.
+			most := 1 + float64(time.Since(begun)/freshState)
+			if states := valueOf(s.server.sockets.metrics.states); states < 1 || states > most {
+				t.Errorf("%v states were loaded for %d who joined, want at most %v", states, count, most)
 			}
 			sent := valueOf(s.server.sockets.metrics.writes.bytes)
 			if least := float64(count * size); headers == nil && (sent < least || sent > least+count*1024) {
