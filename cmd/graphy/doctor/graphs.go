@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,9 +101,7 @@ func checkParked(ctx context.Context, l *look) []finding {
 	models := l.models()
 	var parked, damaged []string
 	cause := ""
-	for len(graphs) > 0 {
-		page := graphs[:min(len(graphs), listedPage)]
-		graphs = graphs[len(page):]
+	for page := range slices.Chunk(graphs, listedPage) {
 		checkpoints, err := models.Checkpoints(ctx, page)
 		if err != nil && isTrouble(err) {
 			return unknown("Parked graphs", err)

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -50,9 +51,7 @@ func (l *look) rewritten(ctx context.Context) (keys []string, err error) {
 		return nil, err
 	}
 	client := l.opts.Client
-	for len(graphs) > 0 {
-		page := graphs[:min(len(graphs), sampled)]
-		graphs = graphs[len(page):]
+	for page := range slices.Chunk(graphs, sampled) {
 		commands := make(rueidis.Commands, len(page))
 		for i, graph := range page {
 			commands[i] = client.B().Smembers().Key(l.keys.Rewrites(graph)).Build()

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,7 @@ func checkSessions(ctx context.Context, l *look) []finding {
 	var stale []string
 	connections, old := 0, 0
 	client := l.opts.Client
-	for len(graphs) > 0 {
-		page := graphs[:min(len(graphs), sampled)]
-		graphs = graphs[len(page):]
+	for page := range slices.Chunk(graphs, sampled) {
 		commands := make(rueidis.Commands, len(page))
 		for i, graph := range page {
 			commands[i] = client.B().Hgetall().Key(l.keys.Connections(graph)).Build()
