@@ -110,8 +110,12 @@ func checkParked(ctx context.Context, l *look) []finding {
 			var checkpoint projection.Checkpoint
 			if err == nil {
 				checkpoint = checkpoints[i]
-			} else if checkpoint, err = models.Checkpoint(ctx, graph); err != nil { // one of them is damaged: which?
-				damaged = append(damaged, graph)
+			} else { // one of them is damaged: which?
+				one, failure := models.Checkpoint(ctx, graph)
+				if failure != nil {
+					damaged = append(damaged, graph)
+				}
+				checkpoint = one
 			}
 			if checkpoint.Stalled != "" {
 				parked, cause = append(parked, graph), checkpoint.Stalled

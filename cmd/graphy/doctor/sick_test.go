@@ -193,6 +193,13 @@ func TestDamagedCheckpoint(t *testing.T) {
 	if err := s.client.Do(t.Context(), set).Error(); err != nil {
 		t.Fatal(err)
 	}
+	for _, sound := range []string{"a", "f", "h", "z"} { // before and after it in every order
+		for _, list := range []string{s.keys.GraphsOf(sound), s.keys.GraphsActive()} { // named, and without an event yet
+			if err := s.client.Do(t.Context(), s.client.B().Zadd().Key(list).ScoreMember().ScoreMember(0, sound).Build()).Error(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	diagnosis := diagnose(t, s.opts)
 	want(t, diagnosis, "parked", transport.SeverityError, "checkpoint of graph g is damaged")
 	want(t, diagnosis, "lag", transport.SeverityError, "graph g cannot be read")
